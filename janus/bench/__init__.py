@@ -1,0 +1,1 @@
+"""Benches: what is compared is timed in turn in one run, and reported as ratios."""

@@ -1,0 +1,306 @@
+"""`janus bench faults`: the cloud killed, frozen and restarted, the link cut, in mid-transfer; frames are counted.
+
+Every frame must have exactly one answer, and each answer is compared with the unsplit one, logit by logit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import click
+import numpy as np
+import psutil
+import torch
+
+from janus.bench.nursery import HERE, Nursery
+from janus.bench.pictures import noise_picture
+from janus.bench.timing import Spread
+from janus.cli.common import document, emit
+from janus.grid import GridSettings, PlanGrid
+from janus.models import load_model
+from janus.policy import Decision
+from janus.runtime.device import Device, FrameResult
+from janus.runtime.fixed import FixedPlan
+from janus.runtime.half import Half
+from janus.runtime.local import LocalCompute
+from janus.runtime.pair import LocalPair
+from janus.runtime.runs import prepare
+from janus.schedule import MergeSchedule
+from janus.split import Plan
+from janus.units import BYTES_PER_MIB
+
+PICTURES, LEVEL = 16, 0.3
+# Past this a frame is given up, so that a frozen cloud is noticed.
+SLO_MS = 400.0
+# A transfer takes long beside the compute of a small model, so that a fault hits it in the middle.
+MBPS = 8.0
+FREEZE_S, REFUSE_S = 1.0, 0.3
+
+
+@dataclass(kw_only=True)
+class Tally:
+    """What became of the frames.
+
+    Attributes:
+        begun, answered: Frames.
+        by_cloud, fallbacks: Answers from the cloud, and by the device in its stead.
+        wrong: Answers that differ from the unsplit one.
+        reasons: Of the fallbacks.
+        cloud_answers: Moments of the cloud's answers.
+    """
+
+    begun: int = 0
+    answered: int = 0
+    by_cloud: int = 0
+    fallbacks: int = 0
+    wrong: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    cloud_answers: list[float] = field(default_factory=list)
+
+
+class Worker:
+    """Frames one after the other in a thread of its own, each answer checked, until it is stopped."""
+
+    def __init__(self, pair: LocalPair, plan: Plan):
+        grid = PlanGrid.build(pair.device_profile, pair.cloud_profile, GridSettings(codec="fp32"))
+        height, width = pair.half.vit.input_size
+        self._shots = prepare([noise_picture(seed, height, width) for seed in range(PICTURES)], pair.half)
+        self._expected = [unsplit(pair.half, shot.pixels, grid.settings.family, plan.level) for shot in self._shots]
+        self._device = Device(pair.line, LocalCompute(pair.half))
+        self._policy = FixedPlan(grid, plan)
+        self.tally, self.latest = Tally(), 0
+        self._stop = threading.Event()
+        self._change = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="bench-frames", daemon=True)
+
+    def __enter__(self) -> Worker:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Finish the frame under way. Harmless the second time."""
+        self._stop.set()
+        self._thread.join()
+
+    def wait_cloud(self, since: float, timeout_s: float = 60.0) -> float:
+        """Wait for an answer of the cloud after a moment, and return when it was there; infinite if none came."""
+        answers = self.tally.cloud_answers
+        with self._change:
+            found = self._change.wait_for(lambda: answers and answers[-1] >= since, timeout_s)
+        return next(moment for moment in answers if moment >= since) if found else float("inf")
+
+    def wait_frames(self, count: int) -> None:
+        """Wait until so many frames are done."""
+        with self._change:
+            self._change.wait_for(lambda: self.tally.answered >= count)
+
+    def _work(self) -> None:
+        number = 0
+        while not self._stop.is_set():
+            at = number % PICTURES
+            self.tally.begun += 1
+            decision: Decision = self._policy.decide(0.0, SLO_MS)
+            result = self._device.run(decision, self._shots[at].pixels, SLO_MS)
+            self._count(result, self._expected[at])
+            number += 1
+
+    def _count(self, result: FrameResult, expected: np.ndarray) -> None:
+        tally = self.tally
+        with self._change:
+            tally.answered += 1
+            tally.wrong += not np.array_equal(result.logits, expected)
+            if result.answered_by == "cloud":
+                tally.by_cloud += 1
+                tally.cloud_answers.append(time.perf_counter())
+            else:
+                tally.fallbacks += 1
+                tally.reasons[result.reason] = tally.reasons.get(result.reason, 0) + 1
+            self._change.notify_all()
+
+
+def unsplit(half: Half, pixels: np.ndarray, family: str, level: float) -> np.ndarray:
+    """The answer of the model in one piece, ``[classes]``."""
+    with torch.inference_mode():
+        images = half.preprocess.normalise(pixels[None])
+        return half.vit(images, MergeSchedule(family=family, level=level))[0].float().numpy()
+
+
+def kill(pair: LocalPair) -> float:
+    """kill -9, then a new cloud at the same address; returns when that was ready."""
+    pair.cloud.signal(signal.SIGKILL)
+    return pair.restart_cloud()
+
+
+@contextlib.contextmanager
+def killer(pair: LocalPair) -> Iterator[Callable[[LocalPair], float]]:
+    """`kill`, by a nursery where there can be one: a hundred times importing torch takes long."""
+    if not HERE:
+        yield kill
+        return
+    address = pair.cloud.ready["address"]
+    pair.cloud.stop()
+    with Nursery(pair.half.name, pair.weights_file(), address) as nursery:
+
+        def kill_forked(_: LocalPair) -> float:
+            return nursery.kill()
+
+        kill_forked.__name__ = kill.__name__
+        yield kill_forked
+    pair.restart_cloud()
+
+
+def restart(pair: LocalPair) -> float:
+    """The cloud ends in good order, under load, and a new one takes its place."""
+    return pair.restart_cloud()
+
+
+def cut(pair: LocalPair) -> float:
+    """All connections are reset, and refused for a while."""
+    pair.cut(REFUSE_S)
+    time.sleep(REFUSE_S)
+    return time.perf_counter()
+
+
+def freeze(pair: LocalPair) -> float:
+    """The cloud stands still for a while."""
+    pair.cloud.signal(signal.SIGSTOP)
+    time.sleep(FREEZE_S)
+    pair.cloud.signal(signal.SIGCONT)
+    return time.perf_counter()
+
+
+def hurt(pair: LocalPair, worker: Worker, fault: Callable[[LocalPair], float], count: int, chance: random.Random,
+         echo=lambda line: None, returns: list[float] | None = None) -> list[float]:  # fmt: skip
+    """Do it ``count`` times at random moments of a transfer.
+
+    Returns:
+        Seconds from the return of the cloud (or of the link) to its first answer, each time; ``returns``, if given.
+    """
+    returns = [] if returns is None else returns
+    for number in range(count):
+        worker.wait_cloud(time.perf_counter())
+        time.sleep(chance.uniform(0.0, 0.15))
+        while not pair.line.busy:
+            time.sleep(0.0005)
+        time.sleep(chance.uniform(0.0, 0.03))
+        back = fault(pair)
+        returns.append(worker.wait_cloud(back) - back)
+        if (number + 1) % 10 == 0:
+            echo(f"{fault.__name__} {number + 1} of {count}: slowest return {max(returns):.2f} s")
+    return returns
+
+
+def memory(pair: LocalPair) -> dict[str, float]:
+    """Resident MiB of device, cloud and link."""
+    pids = {"device": None, "cloud": pair.cloud.pid, "link": pair.processes.link.pid}
+    return {who: round(psutil.Process(pid).memory_info().rss / BYTES_PER_MIB, 1) for who, pid in pids.items()}
+
+
+@click.command("faults")
+@click.option("--model", "name", default="test_vit", show_default=True, help="timm tag; random weights.")
+@click.option(
+    "--kills", type=click.IntRange(0), default=3, show_default=True, help="kill -9 the cloud in mid-transfer."
+)
+@click.option("--cuts", type=click.IntRange(0), default=5, show_default=True, help="Cut the link.")
+@click.option(
+    "--freezes", type=click.IntRange(0), default=2, show_default=True, help="SIGSTOP the cloud, later SIGCONT."
+)
+@click.option("--restarts", type=click.IntRange(0), default=2, show_default=True, help="Restart it under load.")
+@click.option("--frames", type=click.IntRange(0), default=0, help="Then so many without a fault, for the memory.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
+def command(name, kills, cuts, freezes, restarts, frames, seed, as_json):
+    """What becomes of the frames when cloud or link fail: answered once each, none wrong, and back how soon.
+
+    After a kill the next cloud is there at once where processes can be forked (Linux); a restart loads everything anew.
+    """
+
+    def echo(line: str) -> None:
+        click.echo(line, err=as_json)
+
+    model = load_model(name, pretrained=False).model
+    depth = len(model.blocks)
+    rows, chance, interrupted = [], random.Random(seed), False
+    with LocalPair(model, trace=MBPS, delay_ms=2.0) as pair:
+        plan = Plan(level=LEVEL, split=depth // 2)
+        pair.device_profile  # noqa: B018  # measured now, not while frames are under way
+        kinds = ((killer, kills), (always(restart), restarts), (always(cut), cuts), (always(freeze), freezes))
+        try:
+            for kind, count in kinds:
+                if count:
+                    with kind(pair) as fault:
+                        counted(pair, plan, fault, count, chance, echo, rows)
+            if frames:
+                rows.append(steady(pair, plan, frames, echo))
+        except KeyboardInterrupt:
+            interrupted = True
+    next_cloud = {"kill": "forked, model loaded" if HERE else "started anew", "restart": "started anew"}
+    doc = document(rows, model=name, mbps=MBPS, seed=seed, next_cloud=next_cloud, cancelled=interrupted)
+    emit(doc, as_json=as_json)
+    if interrupted:
+        raise click.exceptions.Exit(130)
+
+
+def always(fault: Callable[[LocalPair], float]):
+    """A fault that needs no preparation."""
+    return lambda pair: contextlib.nullcontext(fault)
+
+
+def counted(pair: LocalPair, plan: Plan, fault, count: int, chance: random.Random, echo, rows: list[dict]) -> None:
+    """Do it so often, and add the row; also of those that had been done when it was interrupted."""
+    returns: list[float] = []
+    with Worker(pair, plan) as worker:
+        try:
+            hurt(pair, worker, fault, count, chance, echo, returns)
+        finally:
+            worker.stop()
+            if returns:
+                rows.append(summary(fault.__name__, len(returns), worker.tally, returns))
+                echo(said(rows[-1]))
+
+
+def summary(what: str, count: int, tally: Tally, returns: list[float]) -> dict:
+    """One row."""
+    spread = Spread.of(returns)
+    return {
+        "fault": what, "times": count, "frames_begun": tally.begun, "frames_answered": tally.answered,
+        "wrong_answers": tally.wrong, "by_cloud": tally.by_cloud, "fallbacks": tally.fallbacks,
+        "reasons": tally.reasons, "return_median_s": round(spread.median, 3), "return_worst_s": round(max(returns), 3),
+    }  # fmt: skip
+
+
+def said(row: dict) -> str:
+    """The same in words."""
+    return (
+        f"{row['fault']} × {row['times']}: {row['frames_answered']} of {row['frames_begun']} frames answered, "
+        f"{row['wrong_answers']} wrong, {row['fallbacks']} by the device {row['reasons']}; back on the cloud after "
+        f"{row['return_median_s']:.2f} s in the median, {row['return_worst_s']:.2f} s at worst"
+    )
+
+
+def steady(pair: LocalPair, plan: Plan, frames: int, echo) -> dict:
+    """Many frames without a fault: does memory grow?"""
+    pair.processes.shape(pair.link_settings(1000.0))
+    samples = []
+    with Worker(pair, plan) as worker:
+        for tenth in range(11):
+            worker.wait_frames(max(tenth * frames // 10, 1))
+            samples.append({"frames": worker.tally.answered, **memory(pair)})
+            echo(f"{samples[-1]}")
+    tally = worker.tally
+    # The first tenth fills caches and pools.
+    grown = {who: round(samples[-1][who] - samples[1][who], 1) for who in ("device", "cloud", "link")}
+    echo(f"{tally.answered} frames, {tally.wrong} wrong; MiB grown over the last nine tenths: {grown}")
+    return {
+        "fault": "none", "frames_begun": tally.begun, "frames_answered": tally.answered, "wrong_answers": tally.wrong,
+        "by_cloud": tally.by_cloud, "fallbacks": tally.fallbacks, "memory_mib": samples, "grown_mib": grown,
+    }  # fmt: skip

@@ -1,0 +1,23 @@
+"""`janus bench …`: each bench is a module of `janus.bench` with a `command`."""
+
+import click
+
+from janus.cli import LazyGroup
+
+BENCHES = {
+    "merge": "Speed-up of merging against the fused unmerged model, and its share of the arithmetic limit.",
+    "profile": "Modelled against measured latency at levels that the fit did not see.",
+    "schedule": "One decision beside brute force, and the replay of six policies over an hour.",
+    "runtime": "Policies on a real pair of processes behind a shaped link.",
+    "exact": "Whether the answer through the wire is the unsplit answer, bit for bit, at every split.",
+    "modelled": "Modelled against measured, end to end, and our own overhead.",
+    "faults": "The cloud killed, frozen and restarted, the link cut: what becomes of the frames.",
+    "fuzz": "Mutated requests against the decoder and against a serving cloud.",
+    "link": "Whether the shaped link keeps to its trace, and against the kernel's own shaper.",
+    "import": "Seconds and modules that importing the torch-free half takes.",
+}
+
+
+@click.group(cls=LazyGroup, package="janus.bench", members=BENCHES)
+def command():
+    """Ratios of things timed in turn in one run, with medians and spread."""

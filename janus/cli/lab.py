@@ -1,0 +1,84 @@
+"""`janus lab`: the workbench notebook in JupyterLab."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from janus.errors import JanusError
+
+# The checkout that this package runs from; `make lab` and `pip install -e` keep the notebooks beside it.
+CHECKOUT = Path(__file__).resolve().parents[2]
+CONFIG = Path(__file__).parent / "jupyter_config"
+
+
+def find_notebook(name: str, checkout: Path) -> Path:
+    """The notebook of that name, with or without its ending, in the checkout.
+
+    Raises:
+        JanusError: If there is no such notebook, or no checkout.
+    """
+    folder = checkout / "notebooks"
+    found = {path.stem: path for path in sorted(folder.glob("*.ipynb"))}
+    if not found:
+        raise JanusError(f"{folder} holds no notebooks: run `janus lab` from a clone of the repository (`make lab`).")
+    stem = Path(name).name.removesuffix(".ipynb")
+    if stem not in found:
+        raise JanusError(f"notebook {name!r} is unknown: choose one of {', '.join(found)}.")
+    return found[stem]
+
+
+def lab_command(
+    notebook: Path, *, root: Path, ip: str, port: int | None, browser: bool, as_root: bool, extra: tuple[str, ...] = ()
+) -> list[str]:
+    """The command that serves ``notebook`` and nothing above ``root``, with this very Python."""
+    command = [
+        sys.executable,
+        *("-m", "jupyterlab"),
+        f"--ServerApp.root_dir={root}",
+        f"--LabApp.default_url=/lab/tree/{notebook.relative_to(root).as_posix()}",
+        f"--ServerApp.ip={ip}",
+    ]
+    if port is not None:
+        command.append(f"--ServerApp.port={port}")
+    if not browser:
+        command.append("--no-browser")
+    if as_root:
+        command.append("--allow-root")
+    return [*command, *extra]
+
+
+def lab_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ``, with JupyterLab's defaults changed where a first visit needs it; a user's own settings still win."""
+    paths = [str(CONFIG), *filter(None, [environ.get("JUPYTER_CONFIG_PATH")])]
+    return {
+        **environ,
+        # No question about news over the first figure, and no request for updates.
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(paths),
+        # A kernel called python3 in the user's home must not stand in for this environment's.
+        "JUPYTER_PREFER_ENV_PATH": "1",
+    }
+
+
+@click.command()
+@click.option("--notebook", default="explore", show_default=True, metavar="NAME", help="Which notebook to open.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port to serve on; by default the first free from 8888 on.")
+@click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every network.")
+@click.argument("jupyter_args", nargs=-1)
+def command(notebook, no_browser, port, ip, jupyter_args):
+    """Open the workbench in JupyterLab, with the kernel of this environment.
+
+    What follows -- goes to JupyterLab as it is: janus lab -- --IdentityProvider.token=lesson
+    """
+    path = find_notebook(notebook, CHECKOUT)
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    run = lab_command(
+        path, root=CHECKOUT, ip=ip, port=port, browser=not no_browser, as_root=as_root, extra=jupyter_args
+    )
+    sys.stdout.flush()
+    os.execve(run[0], run, lab_environment(os.environ))

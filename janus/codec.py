@@ -1,0 +1,240 @@
+"""TokenState <-> bytes: a number format, then optionally a compressor, behind a header that is checked on the way in.
+
+Layout, little-endian: a fixed header (`HEADER`), then one body of ``body_bytes``, which is zstd-compressed where the
+flag says so. The body holds the tokens, for int8 one fp32 scale per token, and, once tokens have merged, one uint16
+size per token. Never pickle; nothing is allocated before the header has been checked against its own length.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import zstandard
+
+from janus.errors import JanusError
+from janus.merging import TokenState
+
+FORMATS = ("fp32", "fp16", "bf16", "int8")
+TOKEN_CODECS = (*FORMATS, *(f"{name}+zstd" for name in FORMATS))
+ITEM_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
+# magic, version, format, zstd, merged, batch, tokens, width, protected, body bytes, CRC-32 of the body
+HEADER = struct.Struct("<4sBBBBHHHHII")
+MAGIC, VERSION = b"JNST", 1
+# Beyond these no ViT goes; they bound what a forged header can make us allocate (about 1 GiB at fp32).
+MAX_BATCH, MAX_TOKENS, MAX_WIDTH, MAX_VALUES = 1024, 16384, 8192, 1 << 28
+ZSTD_LEVEL = 3
+# What a stream may ask of the decompressor; level 3 needs 2 MiB.
+MAX_WINDOW_BYTES = 1 << 23
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payload:
+    """Encoded tokens.
+
+    Attributes:
+        data: What travels.
+        items: Bytes by part: header, tokens, scales, sizes. With zstd the body is one stream, and its bytes are
+            shared out over the parts in proportion to their own compressed sizes.
+    """
+
+    data: bytes
+    items: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+
+def check_codec(codec: str) -> str:
+    """Return ``codec`` if it is one of `TOKEN_CODECS`.
+
+    Raises:
+        JanusError: If it is not.
+    """
+    if codec not in TOKEN_CODECS:
+        raise JanusError(f"codec {codec!r} is unknown: choose one of {', '.join(TOKEN_CODECS)}.")
+    return codec
+
+
+def encode(state: TokenState, codec: str = "fp32") -> Payload:
+    """Encode tokens and their sizes. The source map stays behind: it is for pictures only.
+
+    Args:
+        state: Tokens whose protected ones stand in front or that have not merged yet.
+        codec: One of `TOKEN_CODECS`. ``fp32`` is lossless for fp32 tokens; ``int8`` has one scale per token, so its
+            error is at most 1/254 of the token's largest magnitude.
+
+    Raises:
+        JanusError: If the codec is unknown, or a value is NaN or infinite or too large for the format.
+    """
+    form, _, packing = check_codec(codec).partition("+")
+    batch, tokens, width = state.x.shape
+    if batch > MAX_BATCH or tokens > MAX_TOKENS or width > MAX_WIDTH or batch * tokens * width > MAX_VALUES:
+        raise JanusError(
+            f"tokens of shape {tuple(state.x.shape)} are beyond what one payload holds: send fewer images."
+        )
+    if not state.protected_in_front:
+        raise JanusError("protected tokens must stand in front before they are encoded: merge first, or reorder them.")
+    parts = _pack(state.x.detach().to("cpu", torch.float32), form)
+    if state.sizes is not None:
+        parts["sizes"] = state.sizes.detach().cpu().numpy().astype("<u2").tobytes()
+    body = b"".join(parts.values())
+    sizes = {name: len(part) for name, part in parts.items()}
+    if packing:
+        press = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
+        body = press.compress(body)
+        sizes = _share(len(body), {name: len(press.compress(part)) for name, part in parts.items()})
+    header = HEADER.pack(
+        MAGIC, VERSION, FORMATS.index(form), bool(packing), state.sizes is not None,
+        batch, tokens, width, len(state.protected), len(body), zlib.crc32(body),
+    )  # fmt: skip
+    items = {"header": HEADER.size, "tokens": 0, "scales": 0, "sizes": 0} | sizes
+    return Payload(data=header + body, items=items)
+
+
+def decode(data: bytes) -> TokenState:
+    """Decode what `encode` made, as fp32 on the CPU.
+
+    Raises:
+        JanusError: If anything is not as `encode` would have written it: length, magic, version, shapes, checksum,
+            values that are not finite, sizes below 1.
+    """
+    h = read_header(data)
+    batch, tokens, width = h.batch, h.tokens, h.width
+    count = batch * tokens
+    lengths = {"tokens": count * width * ITEM_BYTES[h.form]}
+    if h.form == "int8":
+        lengths["scales"] = count * 4
+    if h.merged:
+        lengths["sizes"] = count * 2
+    body: bytes | memoryview = memoryview(data)[HEADER.size :]
+    expected = sum(lengths.values())
+    if h.packed:
+        body = _unzstd(body, expected)
+    if len(body) != expected:
+        raise _refused(f"its body has {len(body)} bytes where its header needs {expected}")
+    parts, at = {}, 0
+    for name, length in lengths.items():
+        parts[name] = body[at : at + length]
+        at += length
+    x = _unpack(parts, h.form).reshape(batch, tokens, width)
+    if not torch.isfinite(x).all():
+        raise _refused("it holds values that are not finite")
+    sizes = None
+    if h.merged:
+        sizes = torch.from_numpy(np.frombuffer(parts["sizes"], "<u2").astype(np.float32)).reshape(batch, tokens)
+        if (sizes < 1).any() or (sizes[:, : h.protected] != 1).any():
+            raise _refused("its token sizes are not whole patches (1 or more, and 1 for protected tokens)")
+    return TokenState(x=x, sizes=sizes, protected=tuple(range(h.protected)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a payload says about itself, checked against its own bytes.
+
+    Attributes:
+        form: One of `FORMATS`.
+        packed: Whether the body is compressed.
+        merged: Whether token sizes are in it.
+        batch: Images.
+        tokens: Tokens per image.
+        width: Channels of a token.
+        protected: Tokens in front that never merge.
+    """
+
+    form: str
+    packed: bool
+    merged: bool
+    batch: int
+    tokens: int
+    width: int
+    protected: int
+
+
+def read_header(data: bytes) -> Header:
+    """What is in a payload, for those who decide whether to decode it. Allocates nothing.
+
+    Raises:
+        JanusError: If the header is not one that `encode` writes, or does not belong to what follows it.
+    """
+    if len(data) < HEADER.size:
+        raise _refused(f"it has {len(data)} bytes, less than a header of {HEADER.size}")
+    magic, version, form, packed, merged, batch, tokens, width, protected, length, checksum = HEADER.unpack(
+        data[: HEADER.size]
+    )
+    if magic != MAGIC:
+        raise _refused("it does not begin with a Janus header")
+    if version != VERSION:
+        raise _refused(f"it has version {version} where this Janus reads {VERSION}; use the same release at both ends")
+    if form >= len(FORMATS) or packed > 1 or merged > 1:
+        raise _refused("its header has a flag that does not exist")
+    if not (1 <= batch <= MAX_BATCH and 1 <= tokens <= MAX_TOKENS and 1 <= width <= MAX_WIDTH):
+        raise _refused(f"its shape [{batch}, {tokens}, {width}] is out of bounds")
+    if batch * tokens * width > MAX_VALUES or protected > tokens:
+        raise _refused(f"its shape [{batch}, {tokens}, {width}] with {protected} protected tokens is out of bounds")
+    if length != len(data) - HEADER.size:
+        raise _refused(f"its header promises {length} bytes but {len(data) - HEADER.size} came (truncated?)")
+    if checksum != zlib.crc32(memoryview(data)[HEADER.size :]):
+        raise _refused("its checksum does not match")
+    return Header(
+        form=FORMATS[form], packed=bool(packed), merged=bool(merged),
+        batch=batch, tokens=tokens, width=width, protected=protected,
+    )  # fmt: skip
+
+
+def _pack(x: torch.Tensor, form: str) -> dict[str, bytes]:
+    """Tokens [B, n, C] in fp32 as bytes by part."""
+    if not torch.isfinite(x).all():
+        raise JanusError("tokens hold NaN or infinite values: check the weights and the image before encoding.")
+    if form == "fp32":
+        return {"tokens": x.contiguous().numpy().astype("<f4", copy=False).tobytes()}
+    if form == "fp16":
+        half = x.half()
+        if not torch.isfinite(half).all():
+            raise JanusError(f"a token value of {x.abs().max():.3g} is too large for fp16: use bf16, int8 or fp32.")
+        return {"tokens": half.contiguous().numpy().astype("<f2", copy=False).tobytes()}
+    if form == "bf16":
+        return {"tokens": x.bfloat16().contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()}
+    scale = (x.abs().amax(dim=-1, keepdim=True) / 127).clamp_min(torch.finfo(torch.float32).tiny)
+    quantised = (x / scale).round().clamp(-127, 127).to(torch.int8)
+    return {"tokens": quantised.contiguous().numpy().tobytes(), "scales": scale.numpy().astype("<f4").tobytes()}
+
+
+def _unpack(parts: dict, form: str) -> torch.Tensor:
+    """Flat fp32 tokens from bytes by part."""
+    raw = parts["tokens"]
+    if form == "fp32":
+        return torch.from_numpy(np.frombuffer(raw, "<f4").copy())
+    if form == "fp16":
+        return torch.from_numpy(np.frombuffer(raw, "<f2").astype(np.float32))
+    if form == "bf16":
+        return torch.from_numpy(np.frombuffer(raw, "<i2").copy()).view(torch.bfloat16).float()
+    scale = np.frombuffer(parts["scales"], "<f4")
+    if not (np.isfinite(scale) & (scale >= 0) & (scale <= np.finfo(np.float32).max / 128)).all():
+        raise _refused("it holds values that are not finite")
+    values = np.frombuffer(raw, np.int8).reshape(len(scale), -1)
+    return torch.from_numpy(values.astype(np.float32) * scale[:, None])
+
+
+def _unzstd(body: bytes | memoryview, expected: int) -> bytes:
+    """Decompress to exactly ``expected`` bytes, never more, whatever the stream claims."""
+    try:
+        reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).stream_reader(body)
+        plain = reader.read(expected + 1)
+    except (zstandard.ZstdError, MemoryError) as why:
+        raise _refused(f"its body does not decompress ({why})") from why
+    return plain
+
+
+def _share(total: int, weights: dict[str, int]) -> dict[str, int]:
+    """``total`` bytes in proportion to ``weights``, in whole bytes that sum exactly; the largest takes the rest."""
+    shared = {name: total * weight // max(sum(weights.values()), 1) for name, weight in weights.items()}
+    shared[max(weights, key=lambda name: weights[name])] += total - sum(shared.values())
+    return shared
+
+
+def _refused(why: str) -> JanusError:
+    return JanusError(f"payload refused: {why}; encode it again with janus.encode.")

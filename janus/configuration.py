@@ -1,0 +1,145 @@
+"""One way to run a model: merged on a schedule, cut at a split, with what crosses the cut made into bytes and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from janus.codec import check_codec, decode, encode
+from janus.errors import JanusError
+from janus.merging import TokenState
+from janus.picture import check_encoding, decode_picture, encode_picture
+from janus.preprocess import Preprocess
+from janus.schedule import MergePlan, MergeSchedule
+from janus.split import check_split
+from janus.vit import OpenViT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """One row of an evaluation.
+
+    Attributes:
+        schedule: How tokens merge.
+        split: Blocks on the device, 0…depth.
+        codec: What makes bytes at the cut: a token codec, at split 0 a picture encoding, at split = depth None.
+    """
+
+    schedule: MergeSchedule
+    split: int
+    codec: str | None
+
+    def check(self, vit: OpenViT) -> MergePlan:
+        """What the schedule comes to on ``vit``.
+
+        Raises:
+            JanusError: If the level, the split or the codec does not fit it.
+        """
+        check_split(self.split, vit.depth)
+        if self.split == vit.depth:
+            if self.codec is not None:
+                raise JanusError(f"codec {self.codec}: nothing travels at split {self.split}; leave the codec out.")
+        elif self.codec is None:
+            raise JanusError(f"split {self.split}: something travels there; say as what with codec or encoding.")
+        elif self.split == 0:
+            check_encoding(self.codec)
+        else:
+            check_codec(self.codec)
+        return vit.plan(self.schedule)
+
+
+def configurations(
+    depth: int,
+    schedules: Sequence[MergeSchedule],
+    splits: Sequence[int] = (),
+    codecs: Sequence[str] = ("fp32",),
+    encodings: Sequence[str] = ("raw",),
+) -> list[Configuration]:
+    """Every schedule at every split with every codec that applies there.
+
+    Args:
+        depth: Blocks of the model.
+        schedules: At least one.
+        splits: None stands for the unsplit model.
+        codecs: For the tokens of splits 1…depth-1.
+        encodings: For the picture of split 0.
+    """
+
+    def ways(split: int) -> Sequence[str | None]:
+        if split == depth:
+            return (None,)
+        return encodings if split == 0 else codecs
+
+    found = [
+        Configuration(schedule=schedule, split=split, codec=codec)
+        for schedule in schedules
+        for split in splits or (depth,)
+        for codec in ways(split)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def classify(
+    vit: OpenViT,
+    configuration: Configuration,
+    plan: MergePlan,
+    pixels: UInt8[np.ndarray, "b h w 3"],
+    embedded: TokenState,
+    preprocess: Preprocess,
+) -> tuple[Float[Tensor, "b classes"], int]:
+    """Logits of a batch that went through the cut, and the bytes that travelled for it.
+
+    Args:
+        vit: The model.
+        configuration: Where the cut is and what makes bytes there.
+        plan: Its schedule on this model.
+        pixels: The pictures.
+        embedded: Their tokens before the first block.
+        preprocess: The model's own.
+    """
+    split, payload = configuration.split, 0
+    state = embedded
+    if split == 0:
+        pixels, payload = _send_pictures(pixels, configuration.codec)
+        state = embed_pixels(vit, pixels, preprocess)
+    elif split < vit.depth:
+        state, payload = send_tokens(vit.blocks(state, 0, split, plan.removed), configuration.codec)
+    else:
+        split = 0  # the device does it all
+    return vit.head(vit.blocks(state, split, vit.depth, plan.removed)), payload
+
+
+def embed_pixels(vit: OpenViT, pixels: UInt8[np.ndarray, "b h w 3"], preprocess: Preprocess) -> TokenState:
+    """Pictures as tokens before the first block, where the model is."""
+    torch_device = next(vit.model.parameters()).device
+    return vit.embed(preprocess.normalise(pixels).to(torch_device))
+
+
+def _send_pictures(
+    pixels: UInt8[np.ndarray, "b h w 3"], encoding: str
+) -> tuple[UInt8[np.ndarray, "b h w 3"], int]:  # fmt: skip
+    _, height, width, _ = pixels.shape
+    sent = [encode_picture(picture, encoding) for picture in pixels]
+    return np.stack([decode_picture(data, height, width, encoding) for data in sent]), sum(map(len, sent))
+
+
+def send_tokens(state: TokenState, codec: str) -> tuple[TokenState, int]:
+    """A batch of tokens as the other side gets it, each image encoded by itself, and the bytes of all."""
+    sent = [encode(_one(state, i), codec).data for i in range(state.x.shape[0])]
+    got = [decode(data) for data in sent]
+    device = state.x.device
+    return TokenState(
+        x=torch.cat([one.x for one in got]).to(device, state.x.dtype),
+        sizes=None if state.sizes is None else torch.cat([one.sizes for one in got]).to(device),
+        protected=got[0].protected,
+    ), sum(map(len, sent))
+
+
+def _one(state: TokenState, i: int) -> TokenState:
+    sizes = None if state.sizes is None else state.sizes[i : i + 1]
+    return TokenState(x=state.x[i : i + 1], sizes=sizes, protected=state.protected)

@@ -1,0 +1,221 @@
+"""Accuracy on real images, batch by batch, for several configurations on the same images.
+
+What crosses the cut is really encoded and decoded, image by image, so a row's accuracy and payload belong together.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from scipy.stats import binomtest
+
+from janus.configuration import Configuration, classify, embed_pixels
+from janus.data import ImageSet, Picture, Skipped
+from janus.errors import JanusError
+from janus.preprocess import Preprocess
+from janus.schedule import MergePlan
+from janus.vit import OpenViT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """The state of one configuration after some images. Never changes: every batch makes a new one.
+
+    Attributes:
+        configuration: What was run.
+        plan: What its schedule comes to.
+        hits1: For each image in order, whether its class was the first guess. Paired with the other configurations.
+        hits5: The same among the first five guesses, or all if there are fewer classes.
+        payload_total_bytes: Encoded bytes over all images.
+        busy_s: Seconds spent in the model and the codec. Reading and resizing images is not in it.
+    """
+
+    configuration: Configuration
+    plan: MergePlan
+    hits1: Bool[np.ndarray, " n"]
+    hits5: Bool[np.ndarray, " n"]
+    payload_total_bytes: int
+    busy_s: float
+
+    @property
+    def n(self) -> int:
+        """Images so far."""
+        return len(self.hits1)
+
+    @property
+    def top1(self) -> float:
+        """Share of first guesses that are right, in percent."""
+        return 100 * float(self.hits1.mean())
+
+    @property
+    def top5(self) -> float:
+        """Share of images whose class is among the first five guesses, in percent."""
+        return 100 * float(self.hits5.mean())
+
+    @cached_property
+    def ci95(self) -> tuple[float, float]:
+        """95 % interval of `top1` in percent (Wilson, JASA 22, 1927)."""
+        interval = binomtest(int(self.hits1.sum()), self.n).proportion_ci(method="wilson")
+        return 100 * interval.low, 100 * interval.high
+
+    @property
+    def payload_bytes(self) -> float:
+        """Mean encoded bytes of an image."""
+        return self.payload_total_bytes / self.n
+
+    @property
+    def images_per_s(self) -> float:
+        """Images through the model and the codec in a second, in batches."""
+        return self.n / self.busy_s
+
+    def row(self) -> dict:
+        """As one row of a table, in JSON's types."""
+        schedule, split = self.configuration.schedule, self.configuration.split
+        explicit = schedule.family == "list"
+        return {
+            "schedule": schedule.family,
+            "level": None if explicit else 0.0 if schedule.family == "none" else float(schedule.level),
+            **({"removed": list(schedule.removed)} if explicit else {}),
+            "split": split,
+            "codec": self.configuration.codec,
+            "n": self.n,
+            "top1": round(self.top1, 4),
+            "top5": round(self.top5, 4),
+            "ci95": [round(bound, 4) for bound in self.ci95],
+            "tokens": list(self.plan.tokens),
+            "tokens_at_split": self.plan.tokens[split],
+            "mean_tokens_kept": round(self.plan.mean_kept, 4),
+            "payload_bytes": round(self.payload_bytes, 1),
+            "images_per_s": round(self.images_per_s, 2),
+            "notes": list(self.plan.notes),
+        }
+
+
+def evaluate(
+    vit: OpenViT,
+    images: ImageSet,
+    rows: Sequence[Configuration],
+    *,
+    preprocess: Preprocess,
+    batch_size: int = 32,
+    limit: int | None = None,
+    cancel: threading.Event | None = None,
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
+) -> Iterator[list[Running]]:
+    """Run every configuration over the same images, and tell after each batch how they stand.
+
+    Each image is read and decoded once. Nothing is decoded before every configuration has been checked.
+
+    Args:
+        vit: The model.
+        images: Labelled for its head.
+        rows: What to compare.
+        preprocess: The model's own.
+        batch_size: Images at once. Payloads are made image by image whatever it is.
+        limit: Only the first so many images.
+        cancel: Set from another thread or a signal handler, it ends the evaluation; a batch that not every
+            configuration has seen is dropped, so that they stay paired.
+        on_skip: Called with each image that was left out.
+
+    Yields:
+        One `Running` for each configuration, in their order.
+
+    Raises:
+        JanusError: If a configuration or the labels don't fit the model, or no image decodes.
+    """
+    plans = [row.check(vit) for row in rows]
+    _check_labels(vit, images)
+    empty = np.zeros(0, bool)
+    state = [
+        Running(configuration=row, plan=plan, hits1=empty, hits5=empty, payload_total_bytes=0, busy_s=0.0)
+        for row, plan in zip(rows, plans, strict=True)
+    ]
+    skipped: list[Skipped] = []
+    for batch in _batches(images.stream(preprocess.pixels, limit=limit), batch_size):
+        for picture in batch:
+            if isinstance(picture, Skipped):
+                skipped.append(picture)
+                on_skip(picture)
+        good = [picture for picture in batch if isinstance(picture, Picture)]
+        if cancel is not None and cancel.is_set():
+            return
+        if not good:
+            continue
+        stepped = _step(vit, good, state, preprocess, cancel)
+        if stepped is None:
+            return
+        state = stepped
+        yield state
+    if state[0].n == 0:
+        first = f": {skipped[0].file} {skipped[0].reason}" if skipped else ""
+        raise JanusError(f"images {images.name}: none of {len(skipped)} images could be used{first}; give others.")
+
+
+def _check_labels(vit: OpenViT, images: ImageSet) -> None:
+    classes = vit.geometry.classes
+    if not classes:
+        raise JanusError("model: it has no classification head, so it has no accuracy; choose a tag with one (*_in1k).")
+    if images.classes is None:
+        raise JanusError(f"images {images.name}: they have no labels; put them into one subfolder for each class.")
+    if images.classes != classes:
+        raise JanusError(
+            f"images {images.name}: the labels don't match the head: they count {images.classes} classes and the head "
+            f"has {classes}; give images of the model's classes."
+        )
+
+
+def _batches(stream: Iterator[Picture | Skipped], size: int) -> Iterator[list[Picture | Skipped]]:
+    """Groups with ``size`` pictures each, the last perhaps fewer, and what was skipped between them."""
+    batch: list[Picture | Skipped] = []
+    pictures = 0
+    for item in stream:
+        batch.append(item)
+        pictures += isinstance(item, Picture)
+        if pictures == size:
+            yield batch
+            batch, pictures = [], 0
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def _step(
+    vit: OpenViT,
+    pictures: list[Picture],
+    before: list[Running],
+    preprocess: Preprocess,
+    cancel: threading.Event | None,
+) -> list[Running] | None:
+    """Every configuration on one more batch; None if it was cancelled on the way."""
+    pixels = np.stack([picture.image for picture in pictures])
+    labels = torch.tensor([picture.label for picture in pictures])
+    start = time.perf_counter()
+    embedded = embed_pixels(vit, pixels, preprocess)
+    embed_s = time.perf_counter() - start
+    after = []
+    for running in before:
+        if cancel is not None and cancel.is_set():
+            return None
+        start = time.perf_counter()
+        logits, payload = classify(vit, running.configuration, running.plan, pixels, embedded, preprocess)
+        best = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu()
+        busy_s = time.perf_counter() - start + (embed_s if running.configuration.split else 0.0)
+        hits = (best == labels[:, None]).numpy()
+        after.append(
+            Running(
+                configuration=running.configuration,
+                plan=running.plan,
+                hits1=np.concatenate([running.hits1, hits[:, 0]]),
+                hits5=np.concatenate([running.hits5, hits.any(axis=1)]),
+                payload_total_bytes=running.payload_total_bytes + payload,
+                busy_s=running.busy_s + busy_s,
+            )
+        )
+    return after

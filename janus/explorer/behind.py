@@ -1,0 +1,132 @@
+"""Work behind the screen: one thread per lane, the latest job wins, results arrive where the widgets live."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+CLOSING_S = 10.0
+Post = Callable[[Callable[[], None]], None]
+
+
+def kernel_post(lock: threading.RLock) -> Post:
+    """A way to run a function on the kernel's own loop, where handlers run; at once, under ``lock``, without one.
+
+    So no handler meets a half-made update: in a kernel one thread touches the widgets, elsewhere one at a time.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+
+        def at_once(function: Callable[[], None]) -> None:
+            with lock:
+                function()
+
+        return at_once
+
+    def on_loop(function: Callable[[], None]) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(function)
+
+    return on_loop
+
+
+class Job(NamedTuple):
+    """Something to do.
+
+    Attributes:
+        work: Gets an event that is set when nobody wants the results any more; yields results.
+        show: Called with each result.
+        done: Called after the last, unless it was cancelled or failed.
+    """
+
+    work: Callable[[threading.Event], Iterable]
+    show: Callable[[Any], None]
+    done: Callable[[], None]
+
+
+class Lane:
+    """A thread that does one job at a time. A new job cancels the one before, and replaces one that waits.
+
+    Args:
+        name: Of the thread.
+        post: Where `show`, `done` and ``failed`` are called.
+        failed: Called with an exception of a job.
+        settle_s: How long a job waits for a newer one before it starts.
+    """
+
+    def __init__(self, name: str, *, post: Post, failed: Callable[[Exception], None], settle_s: float = 0.0):
+        self._name, self._post, self._failed, self._settle_s = name, post, failed, settle_s
+        self._changed = threading.Condition()
+        self._waiting: tuple[Job, threading.Event] | None = None
+        self._running = False
+        self._cancel = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job waits or runs."""
+        return self._waiting is not None or self._running
+
+    def submit(self, work: Callable[[threading.Event], Iterable], show=lambda result: None, done=lambda: None) -> None:
+        """Do ``work`` instead of whatever this lane was doing."""
+        with self._changed:
+            self._cancel.set()
+            self._cancel = threading.Event()
+            self._waiting = (Job(work, show, done), self._cancel)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=f"janus-{self._name}", daemon=True)
+                self._thread.start()
+                atexit.register(self.close)
+            self._changed.notify_all()
+
+    def cancel(self) -> None:
+        """Stop what runs, forget what waits."""
+        with self._changed:
+            self._cancel.set()
+            self._waiting = None
+            self._changed.notify_all()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until nothing waits or runs; whether that came about in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self.busy, timeout_s)
+
+    def close(self) -> None:
+        """Stop before Python ends: a thread that is cut off inside torch would abort the process."""
+        self.cancel()
+        self.join(CLOSING_S)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting is not None)
+                while self._changed.wait(self._settle_s) if self._settle_s else False:
+                    pass  # a newer one came: let it settle, too
+                if self._waiting is None:
+                    continue
+                (job, cancel), self._waiting, self._running = self._waiting, None, True
+            try:
+                self._do(job, cancel)
+            finally:
+                with self._changed:
+                    self._running = False
+                    self._changed.notify_all()
+
+    def _do(self, job: Job, cancel: threading.Event) -> None:
+        def deliver(call: Callable[[], None]) -> None:
+            # Asked again at delivery: a newer job may have come while this result was on its way.
+            self._post(lambda: None if cancel.is_set() else call())
+
+        try:
+            for result in job.work(cancel):
+                if cancel.is_set():
+                    return
+                deliver(lambda result=result: job.show(result))
+        except Exception as why:  # whatever it is, it belongs on the screen, not into a thread's end
+            deliver(lambda why=why: self._failed(why))
+        else:
+            deliver(job.done)

@@ -1,0 +1,185 @@
+"""Rows of controls: a slider with a number box, a menu, a tick for "let Janus choose"."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import ipywidgets
+
+from janus.errors import JanusError
+from janus.workbench.words import significant
+
+LABEL = "74px"
+
+
+def number_in(text: str, name: str, unit: str) -> float:
+    """The number that a person typed; a comma for the decimal point is understood.
+
+    Raises:
+        JanusError: If it is none.
+    """
+    plain = text.strip().replace("\N{NO-BREAK SPACE}", "").removesuffix(unit).strip()
+    try:
+        value = float(plain.replace(",", "."))
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        shown = f"{text!r} is not a number" if text.strip() else "the box is empty"
+        raise JanusError(f"{name}: {shown}; type one{f' in {unit}' if unit else ''}, such as 12.5.")
+    return value
+
+
+def round_steps(low: float, high: float) -> list[float]:
+    """Round numbers over several powers of ten, about a fifth apart, for a slider that is nearly logarithmic."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = [float(f"{mantissa}e{decade}") for decade in decades for mantissa in MANTISSAS]
+    return [step for step in steps if low <= step <= high]
+
+
+MANTISSAS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)
+
+
+class Number(ipywidgets.HBox):
+    """A slider over round numbers, and a box that takes any number, with its unit.
+
+    Args:
+        name: What stands before it.
+        unit: What stands behind it.
+        steps: Where the slider can stop, rising.
+        value: At first.
+        whole: Whether only integers make sense.
+        bounds: What the box takes at all, where ``changed`` does not check it.
+        tooltip: What it does.
+        guard: Wraps handlers, so that their errors are shown.
+        changed: Called without arguments when a person has changed the number; if it raises a `JanusError`, the number
+            stays as it was.
+    """
+
+    def __init__(
+        self, name: str, unit: str, steps: Sequence[float], value: float, *, tooltip: str, guard: Callable,
+        changed: Callable[[], None], whole: bool = False, bounds: tuple[float, float] = (-math.inf, math.inf),
+    ):  # fmt: skip
+        self.name, self.unit, self._whole, self._bounds = name, unit, whole, bounds
+        self._value, self._syncing, self._changed = value, False, changed
+        self._steps = list(steps)
+        self.slider = ipywidgets.SelectionSlider(
+            options=self._options(), description=name, readout=False, tooltip=tooltip,
+            style={"description_width": LABEL}, layout={"flex": "1 1 auto", "width": "auto", "min_width": "0"},
+        )  # fmt: skip
+        self.box = ipywidgets.Text(
+            continuous_update=False, tooltip=f"{tooltip} Type a number and press Enter.",
+            layout={"width": "54px", "flex": "0 0 auto"},
+        )  # fmt: skip
+        self.box.add_class("janus-box")
+        super().__init__([self.slider, self.box])
+        if unit:
+            behind = ipywidgets.HTML(unit, layout={"width": "40px", "flex": "0 0 auto"})
+            behind.add_class("janus-unit")
+            self.children = (self.slider, self.box, behind)
+        self.put(value)
+        self.slider.observe(guard(self._slid), names="value")
+        self.box.observe(guard(self._typed), names="value")
+
+    @property
+    def value(self) -> float:
+        """The number, as exact as it was typed."""
+        return self._value
+
+    def put(self, value: float, steps: Sequence[float] | None = None) -> None:
+        """Set the number, and where the slider can stop, without telling anyone."""
+        self._value = int(value) if self._whole else value
+        self._syncing = True
+        try:
+            if steps is not None and list(steps) != self._steps:
+                self._steps = list(steps)
+                self.slider.options = self._options()
+            self.slider.index = min(range(len(self._steps)), key=lambda i: abs(self._steps[i] - value))
+            self.box.value = significant(value, 4).replace(",", "")
+            self.box.remove_class("janus-wrong")
+        finally:
+            self._syncing = False
+
+    def _options(self) -> list[tuple[str, float]]:
+        return [(f"{step:g} {self.unit}".strip(), step) for step in self._steps]
+
+    def _slid(self, change) -> None:
+        if not self._syncing:
+            self._take(change["new"])
+
+    def _typed(self, change) -> None:
+        if self._syncing:
+            return
+        self.box.add_class("janus-wrong")
+        value = number_in(change["new"], self.name, self.unit)
+        if self._whole and value != int(value):
+            raise JanusError(f"{self.name}: {value:g} is not a whole number; type one, such as 3.")
+        low, high = self._bounds
+        if not low <= value <= high:
+            raise JanusError(f"{self.name}: {value:g} is out of range: give a number from {low:,g} to {high:,.0f}.")
+        self._take(value)
+
+    def _take(self, value: float) -> None:
+        before, self._value = self._value, int(value) if self._whole else value
+        try:
+            self._changed()
+        except Exception:
+            self._value = before
+            raise
+        self.put(self._value)
+
+
+class Choice(ipywidgets.Dropdown):
+    """A menu with its label; ``changed`` is called when a person has chosen."""
+
+    def __init__(self, name: str, options: Sequence, value, *, tooltip: str, guard: Callable, changed: Callable):
+        super().__init__(
+            options=options, value=value, description=name, tooltip=tooltip, style={"description_width": LABEL},
+            layout={"width": "auto"},
+        )  # fmt: skip
+        self._syncing = False
+        self._changed = changed
+        self.observe(guard(self._chosen), names="value")
+
+    def put(self, value, options: Sequence | None = None) -> None:
+        """Set the choice, and what there is to choose from, without telling anyone."""
+        self._syncing = True
+        try:
+            if options is not None:
+                self.options = options
+            self.value = value
+        finally:
+            self._syncing = False
+
+    def _chosen(self, _change) -> None:
+        if not self._syncing:
+            self._changed()
+
+
+class Tick(ipywidgets.Checkbox):
+    """A box to tick; ``changed`` is called when a person has."""
+
+    def __init__(self, name: str, value: bool, *, tooltip: str, guard: Callable, changed: Callable):
+        super().__init__(value=value, description=name, indent=False, tooltip=tooltip, layout={"width": "auto"})
+        self._syncing = False
+        self._changed = changed
+        self.observe(guard(self._ticked), names="value")
+
+    def put(self, value: bool) -> None:
+        """Set it without telling anyone."""
+        self._syncing = True
+        try:
+            self.value = value
+        finally:
+            self._syncing = False
+
+    def _ticked(self, _change) -> None:
+        if not self._syncing:
+            self._changed()
+
+
+def heading(text: str) -> ipywidgets.HTML:
+    """A small title over a group of controls."""
+    title = ipywidgets.HTML(text)
+    title.add_class("janus-heading")
+    return title

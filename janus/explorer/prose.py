@@ -1,0 +1,70 @@
+"""The words on the screen, as HTML: the sentence on top, what is going on, and what is modelled and what measured."""
+
+from __future__ import annotations
+
+import html
+
+from janus.accuracy import AccuracyTable
+from janus.explorer.sources import ModelSource
+from janus.profile import LatencyProfile
+from janus.workbench import Sentence
+from janus.workbench.words import NBSP, percent
+
+REMEDY = (
+    "Set JANUS_SHARED to a folder of weights and images, or give Explorer(model=…, weights=FILE, images=FOLDER); with "
+    "a network the menu offers a model from the hub."
+)
+
+
+def sentence_html(sentence: Sentence, *, met: bool, live: str) -> str:
+    """The sentence, its choice in bold, and what live accuracy has to add."""
+    rest = " ".join(html.escape(part) for part in (sentence.reason, sentence.rivals, sentence.accuracy) if part)
+    tail = f" {live}" if live else ""
+    return (
+        f'<div class="{"met" if met else "unmet"}" role="status" aria-live="polite">'
+        f"<b>{html.escape(sentence.choice)}</b> {rest}{tail}</div>"
+    )
+
+
+def live_html(row: dict | None, *, wanted: int, running: bool, stale: bool) -> str:
+    """What live accuracy says of the plan; grey while it is still that of an earlier one."""
+    if row is None:
+        return '<span class="stale">Live: waiting for the first images.</span>' if running else ""
+    low, high = row["ci95"]
+    of = f" of {wanted}" if running and not stale else ""
+    text = (
+        f"Live: {percent(row['top1'])} ({percent(low)} to {percent(high)}) on {row['n']}{of} images"
+        f"{', of the plan before' if stale else ''}."
+    )
+    return f'<span class="stale">{text}</span>' if stale else f"<span>{text}</span>"
+
+
+def busy_html(doing: str) -> str:
+    """What is going on behind the screen."""
+    return f'<span class="janus-busy" aria-hidden="true"></span>{html.escape(doing)} …' if doing else ""
+
+
+def note_html(
+    source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None, images: str
+) -> str:
+    """One line on where every number comes from."""
+    parts = [f"<b>Modelled:</b> all latencies, from {_machine(device)} as device and {_machine(cloud)} as cloud."]
+    if stored is not None:
+        parts.append(f"<b>Stored:</b> accuracy of {html.escape(stored.model)}, from <code>data/accuracy</code>.")
+    if source.weights == "none":
+        parts.append("No weights are loaded for this model: no live accuracy, no merged tokens.")
+    elif not source.trained:
+        parts.append(f"<b>Random weights: no live accuracy</b>, and merged tokens mean little. {html.escape(REMEDY)}")
+    elif images:
+        parts.append(f"<b>Measured:</b> live accuracy of {html.escape(source.name)} on {html.escape(images)}.")
+    else:
+        parts.append("No labelled images: no live accuracy. Give Explorer(images=FOLDER).")
+    return " ".join(parts)
+
+
+def _machine(profile: LatencyProfile) -> str:
+    how = {
+        "derived": "derived from published figures", "measured": f"measured {profile.date}", "demo": "a demo",
+    }[profile.kind]  # fmt: skip
+    busy = ", while it was busy" if profile.busy else ""
+    return f"{html.escape(profile.name)} ({how}{busy})".replace(" (", f"{NBSP}(")

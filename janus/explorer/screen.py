@@ -1,0 +1,272 @@
+"""`Explorer`: the one screen. It passes on what was asked and shows what was answered; it computes nothing."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import ipywidgets
+
+from janus.explorer.banner import Banner
+from janus.explorer.behind import Lane, kernel_post
+from janus.explorer.fit import KeepWidth
+from janus.explorer.live import LiveAccuracy
+from janus.explorer.machines import THIS, Machines
+from janus.explorer.panel import IMAGES, Panel
+from janus.explorer.prose import busy_html, live_html, note_html, sentence_html
+from janus.explorer.sources import HUB_MODEL, ModelSource, find_source, image_folder, model_sources, stored_accuracy
+from janus.explorer.stage import Stage
+from janus.explorer.style import CSS
+from janus.explorer.work import ask_hub, calibrate, load, outlines
+from janus.pictures import drawn_pictures
+from janus.profile import LatencyProfile
+from janus.workbench import Question, Workbench, explain
+
+# A slider that is dragged sends dozens of values; what is slow waits until it rests.
+SETTLE_S = 0.3
+
+
+class Explorer(ipywidgets.VBox):
+    """The workbench: controls, four linked figures, and a sentence that says what Janus chose and why.
+
+    Every control is answered at once from the latency model. Accuracy, the picture's tokens and a quick calibration of
+    this machine come in behind it.
+
+    Args:
+        model: Full timm tag; by default the best that is on disk.
+        weights: A safetensors file of it; the hub's without one.
+        images: Labelled images for live accuracy: a folder, or the name of a data set.
+        fit: ``crop`` (the model's own evaluation transform) or ``squash``.
+        device: Whose times stand for the device: a profile, its file, or ``orin-nx`` and its like.
+        cloud: The same for the cloud.
+        question: What the controls say at first.
+        calibrate: Whether to time this machine as soon as the model is loaded.
+        live: Whether accuracy is measured behind every change from the start.
+        seed: Of random weights and of the drawn pictures.
+
+    Raises:
+        JanusError: If the model's geometry is not known, or a profile is not one of it.
+    """
+
+    def __init__(
+        self, model: str | None = None, *, weights: Path | str | None = None, images: Path | str | None = None,
+        fit: str | None = None, device=None, cloud=None, question: Question | None = None, calibrate: bool = True,
+        live: bool = True, seed: int = 0,
+    ):  # fmt: skip
+        self._sources = ([find_source(model, weights)] if model else []) + model_sources()
+        folder = image_folder()
+        self._images = images or folder
+        self._fit = fit or ("squash" if images is None and folder else "crop")
+        self._first, self._first_live, self._seed = question or Question(), live, seed
+        self._calibrates = calibrate
+        self._machines = Machines(self._sources[0].name, device, cloud)
+        self._device_chosen = False
+        self.subject = None
+        self._doing = ""
+        lock = threading.RLock()
+        self.banner, self._post = Banner(lock), kernel_post(lock)
+        self._loading, self._hub = self._lane("loading"), self._lane("hub")
+        self._outlining = self._lane("picture", SETTLE_S / 3)
+        self._measuring = self._lane("accuracy", SETTLE_S)
+        self.live = LiveAccuracy(self._measuring, self._show)
+        guard = self.banner.guard
+        self.panel = Panel(
+            self._first, guard=guard, asked=self._asked, machines_changed=self._machines_changed,
+            live_changed=self._follow,
+        )  # fmt: skip
+        self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
+        self.sentence, self.note = ipywidgets.HTML(), ipywidgets.HTML()
+        self.sentence.add_class("janus-sentence")
+        self.note.add_class("janus-note")
+        for button, handler in (
+            (self.panel.evaluate, self._measure), (self.panel.cancel, self._cancel),
+            (self.panel.calibrate, self._calibrate), (self.panel.reset, self.reset),
+        ):  # fmt: skip
+            button.on_click(guard(lambda _button, handler=handler: handler()))
+        with lock:
+            self.reset()
+        right = ipywidgets.VBox([self.sentence, self.stage, self.note], layout={"flex": "1 1 0", "min_width": "0"})
+        body = ipywidgets.HBox([self.panel, right])
+        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
+        self.add_class("janus-explorer")
+        if self._images is None:
+            self._hub.submit(ask_hub, self._hub_answered)
+
+    def __repr__(self) -> str:
+        return "janus.Explorer()"
+
+    def _lane(self, name: str, settle_s: float = 0.0) -> Lane:
+        return Lane(name, post=self._post, failed=self._failed, settle_s=settle_s)
+
+    def settle(self, timeout_s: float = 60.0) -> bool:
+        """In a script, wait for what runs behind the screen; in a notebook it comes in when the cell is over."""
+        lanes = (self._loading, self._hub, self._outlining, self._measuring)
+        return all(lane.join(timeout_s) for lane in lanes)
+
+    # -- what a person does ------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Everything as it was at first."""
+        self.live.clear()
+        self.panel.put(self._first)
+        self.panel.over.put("level")
+        self.panel.images.put(IMAGES)
+        self.panel.live.put(self._first_live)
+        self._device_chosen = False
+        self._open(self._sources[0])
+
+    def _asked(self) -> None:
+        answer = self._workbench.ask(self.panel.question())
+        self.answer = answer
+        if self.panel.auto_level.value:
+            self.panel.level.put(answer.plan.level)
+        if self.panel.auto_split.value:
+            self.panel.split.put(answer.plan.split)
+        self._follow()
+        self._show()
+        self._outline()
+
+    def _machines_changed(self) -> None:
+        if self.panel.model.value is not self.source:
+            self._open(self.panel.model.value)
+            return
+        device, cloud = self.panel.device.value, self.panel.cloud.value
+        self._device_chosen |= device != self._labels[0]
+        self._on(device, cloud)
+
+    def _cancel(self) -> None:
+        self.panel.live.put(False)
+        self.live.cancel()
+        self._show()
+
+    # -- the model and the machines ----------------------------------------------------------------------------------
+
+    def _open(self, source: ModelSource) -> None:
+        """Latencies of a model at once; its weights behind, if they are not there already."""
+        loaded = self.subject is not None and self.subject.source == source
+        self.source, self.stored = source, stored_accuracy(source.name)
+        self.panel.model.put(source, [(one.title, one) for one in self._sources])
+        if not loaded:
+            self.subject = None
+            self._loading.cancel()
+            self._doing = f"loading {source.title}" if source.weights != "none" else ""
+            self.stage.outline(None, self._why_no_tokens())
+        self._on(*self._machines.usual(source.name))
+        self.stage.block.value = self._workbench.geometry.depth
+        if not loaded and source.weights != "none":
+            images = self._images
+            self._loading.submit(
+                lambda cancel: load(source, images, self._fit, self._seed, cancel, then_calibrate=self._calibrates),
+                self._loaded,
+                self._idle,
+            )
+
+    def _on(self, device: str, cloud: str) -> None:
+        """The present model on these machines."""
+        known = self._machines.of(self.source.name)
+        self._workbench = Workbench(known[device], known[cloud], self.stored)
+        self._labels = (device, cloud)
+        self.panel.device.put(device, list(known))
+        self.panel.cloud.put(cloud, list(known))
+        self.panel.fit(self._workbench.geometry)
+        self._asked()
+
+    def _loaded(self, result) -> None:
+        """A model came in, or its times on this machine."""
+        if isinstance(result, LatencyProfile):
+            self._machines.measured(result)
+            chosen, cloud = self._labels
+            self._on(chosen if self._device_chosen else THIS, cloud)
+            return
+        self.subject = result
+        self.stage.offer(result.samples)
+        self._doing = f"timing {THIS}" if self._calibrates else ""
+        self._outline()
+        self._show()
+
+    def _idle(self) -> None:
+        """Nothing is being loaded or timed any more, so accuracy may have the processor."""
+        self._doing = ""
+        self._follow()
+        self._show()
+
+    def _calibrate(self) -> None:
+        if self.subject is None:
+            return
+        self.live.cancel()
+        self._device_chosen = False
+        self._doing = f"timing {THIS}"
+        subject = self.subject
+        self._loading.submit(lambda cancel: calibrate(subject), self._loaded, self._idle)
+        self._show()
+
+    def _hub_answered(self, there: bool) -> None:
+        if there:
+            self._sources.append(ModelSource(name=HUB_MODEL, weights="hub"))
+            self.panel.model.put(self.source, [(one.title, one) for one in self._sources])
+
+    # -- what comes in behind ----------------------------------------------------------------------------------------
+
+    @property
+    def _measurable(self) -> bool:
+        return self.subject is not None and self.subject.images is not None and not self._doing
+
+    def _follow(self) -> None:
+        """Accuracy of the present plan, if it is to follow the controls."""
+        if self._measurable and self.panel.live.value:
+            self.live.measure(self.subject, self.answer, self.panel.images.value)
+        else:
+            self.live.cancel()
+
+    def _measure(self) -> None:
+        if self._measurable:
+            self.live.measure(self.subject, self.answer, self.panel.images.value)
+            self._show()
+
+    def _outline(self) -> None:
+        """The picture's merged tokens under the present plan."""
+        subject = self.subject
+        if subject is None:
+            self.stage.draw()
+            return
+        if self.stage.outlined_as((self.stage.which.value, self.answer.merging.removed, subject.name)):
+            return
+        pixels, plan = self.stage.pixels, self.answer.merging
+        self._outlining.submit(lambda cancel: outlines(subject, pixels, plan), self.stage.outline)
+
+    def _failed(self, why: Exception) -> None:
+        self._doing = ""
+        self.live.cancel()
+        self.banner.show(why)
+        if self.subject is None:
+            self.stage.outline(None, "No model is loaded: see the message above.")
+        self._show()
+
+    def _why_no_tokens(self) -> str:
+        if self.source.weights == "none":
+            return f"{self.source.title}: no weights are loaded, so there are no merged tokens to show."
+        return "Merged tokens appear here when the model is loaded."
+
+    # -- what is shown -----------------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        """Everything that follows from the answer and from what has come in."""
+        answer, name = self.answer, self.subject.name if self.subject else self.source.name
+        key = self.live.key(answer, name)
+        here, running = self.live.row(key), self.live.running == key
+        stale = here is None and running and self.live.row(self.live.latest) is not None
+        row = here or (self.live.row(self.live.latest) if stale else None)
+        live = live_html(row, wanted=self.live.wanted, running=running, stale=stale)
+        self.sentence.value = sentence_html(explain(answer, self.stored), met=answer.met, live=live)
+        empty = f"no accuracy is stored<br>for {self.source.name.partition('.')[0]}"
+        self.stage.show(answer, self.stored, self.live.rows(answer, name), self.panel.over.value, empty)
+        images = self.subject.images.name if self.subject and self.subject.images else ""
+        self.note.value = note_html(self.source, self._workbench.device, self._workbench.cloud, self.stored, images)
+        doing = self._doing
+        if self.live.running:
+            so_far = self.live.row(self.live.running)
+            doing = f"accuracy: {so_far['n'] if so_far else 0} of {self.live.wanted} images"
+        self.panel.status.value = busy_html(doing)
+        self.panel.evaluate.disabled = not self._measurable or bool(self.live.running)
+        self.panel.cancel.disabled = not self.live.running
+        self.panel.calibrate.disabled = self.subject is None or bool(self._doing)

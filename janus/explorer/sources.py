@@ -1,0 +1,131 @@
+"""What is on disk for the workbench: weights, images, stored accuracies, profiles. Found without torch."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from janus.accuracy import AccuracyTable, load_accuracy
+from janus.errors import JanusError
+from janus.files import data_folder
+from janus.geometry import GEOMETRIES, architecture, find_geometry
+from janus.profile import MACHINES, LatencyProfile, derive_profile, load_profile
+
+# Weights: of a file, from the hub, random; or none at all, and then there is latency only.
+WEIGHTS = ("file", "hub", "random", "none")
+RANDOM = "vit_tiny_patch16_224"
+HUB_MODEL = "deit_tiny_patch16_224.fb_in1k"
+LATENCY_ONLY = ("vit_small_patch16_224", "vit_base_patch16_224", "vit_large_patch16_384")
+TITLES = {
+    "vit_tiny_patch16_224": "ViT-Ti/16",
+    "vit_small_patch16_224": "ViT-S/16",
+    "vit_base_patch16_224": "ViT-B/16",
+    "vit_large_patch16_224": "ViT-L/16",
+    "vit_large_patch16_384": "ViT-L/16@384",
+    "deit_tiny_patch16_224": "DeiT-Ti/16",
+    "deit_small_patch16_224": "DeiT-S/16",
+    "deit_base_patch16_224": "DeiT-B/16",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """A model that can be chosen, before it is loaded.
+
+    Attributes:
+        name: Full timm tag, or an architecture where the weights are random or absent.
+        weights: One of `WEIGHTS`.
+        file: The safetensors file, where it is one.
+    """
+
+    name: str
+    weights: str
+    file: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name in the menu."""
+        short = TITLES.get(architecture(self.name), architecture(self.name))
+        behind = {"file": "", "hub": ", from the hub", "random": ", random weights", "none": ", latency only"}
+        return short + behind[self.weights]
+
+    @property
+    def trained(self) -> bool:
+        """Whether its accuracy means anything."""
+        return self.weights in ("file", "hub")
+
+
+def shared_folder(*parts: str) -> Path | None:
+    """A folder of real weights and images that ``$JANUS_SHARED`` names, if it is there."""
+    root = os.environ.get("JANUS_SHARED")
+    folder = Path(root).expanduser().joinpath(*parts) if root else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def model_sources() -> list[ModelSource]:
+    """Models that can be chosen without a network: the real ones that are on disk first."""
+    folder = shared_folder("weights")
+    files = (
+        sorted(folder.glob("*.safetensors"), key=lambda file: (RANDOM not in file.stem, file.stem)) if folder else []
+    )
+    real = [
+        ModelSource(name=file.stem, weights="file", file=file)
+        for file in files
+        if architecture(file.stem) in GEOMETRIES
+    ]
+    return [
+        *real,
+        *([] if real else [ModelSource(name=RANDOM, weights="random")]),
+        *(ModelSource(name=name, weights="none") for name in LATENCY_ONLY),
+    ]
+
+
+def find_source(model: str, weights: Path | str | None) -> ModelSource:
+    """The model that a person asks for by name, with a file of weights or those of the hub.
+
+    Raises:
+        JanusError: If its geometry is not known beforehand.
+    """
+    find_geometry(model)
+    if weights is not None:
+        return ModelSource(name=model, weights="file", file=Path(weights).expanduser())
+    return ModelSource(name=model, weights="hub")
+
+
+def image_folder() -> Path | None:
+    """Labelled images on disk."""
+    return shared_folder("imagenet_val")
+
+
+def stored_accuracy(model: str) -> AccuracyTable | None:
+    """What `janus evaluate` has stored of this very model; of its architecture where no tag is given.
+
+    Raises:
+        JanusError: If a stored file cannot be read.
+    """
+    try:
+        folder = data_folder("accuracy")
+    except JanusError:
+        return None  # a checkout without stored results
+    for path in sorted(folder.glob("*.json")):
+        table = load_accuracy(path)
+        if table.model == model or ("." not in model and architecture(table.model) == model):
+            return table
+    return None
+
+
+def profiles(model: str) -> dict[str, LatencyProfile]:
+    """Profiles of a model by their label: the stored measurements first, then the derived ones."""
+    found: dict[str, LatencyProfile] = {}
+    try:
+        for path in sorted(data_folder("profiles").glob(f"*__{architecture(model)}.json")):
+            profile = load_profile(path, for_model=model)
+            if profile.kind == "measured":
+                found[f"{profile.name} (stored)"] = profile
+    except JanusError:
+        found.clear()  # installed without the checkout's data: the derived ones need none
+    for machine in MACHINES:
+        profile = derive_profile(machine, model)
+        found[profile.label] = profile
+    return found

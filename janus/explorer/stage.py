@@ -1,0 +1,183 @@
+"""The figures and the picture, on the right of the screen."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import sys
+from collections.abc import Callable, Mapping
+
+import ipywidgets
+import numpy as np
+from PIL import Image
+
+from janus.accuracy import AccuracyTable
+from janus.explorer.controls import LABEL, Choice
+from janus.figures import accuracy_figure, beside, latency_figure, refresh, tokens_figure
+from janus.figures.compose import Place
+from janus.pictures import count_groups, outline_groups
+from janus.workbench import Answer, accuracy_table
+from janus.workbench.sentence import spoken
+from janus.workbench.words import kilobytes, ms
+
+HEIGHT = 522
+# Left: tokens over latency, whose bars stand below one another; right: accuracy over the picture.
+LEFT, RIGHT = (0.0, 0.53), (0.645, 1.0)
+UPPER, LOWER = (0.61, 1.0), (0.0, 0.385)
+PLACES = (Place(x=LEFT, y=UPPER), Place(x=LEFT, y=LOWER), Place(x=RIGHT, y=UPPER))
+MARGIN = {"l": 52, "r": 10, "t": 42, "b": 42}
+CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtons": [["toImage"]], "doubleClick": False}
+UNITS = {
+    "declining": "level α of the paper's schedule",
+    "constant": "level r: tokens merged in each block",
+    "linear": "level r: mean tokens merged in a block",
+    "none": "level",
+}
+
+
+def figure_widget(spec: dict):
+    """A FigureWidget, without the three seconds that its first import would take.
+
+    plotly imports nbformat, that jsonschema, and that a grammar of internationalised addresses which is compiled on
+    import and which nobody here needs. jsonschema does without it where it is not installed.
+    """
+    missing = "rfc3987_syntax" not in sys.modules and "jsonschema" not in sys.modules
+    if missing:
+        sys.modules["rfc3987_syntax"] = None  # what Python's import takes for "there is no such module"
+    try:
+        import plotly.graph_objects as go
+
+        figure = go.FigureWidget(spec)
+        figure._config = CONFIG
+        return figure
+    finally:
+        if missing:
+            del sys.modules["rfc3987_syntax"]
+
+
+class Stage(ipywidgets.Box):
+    """Three figures in one widget, and the picture in the fourth quarter.
+
+    Args:
+        pictures: By name.
+        guard: Wraps handlers, so that their errors are shown.
+        picture_changed: Called when another picture was chosen.
+    """
+
+    def __init__(self, pictures: Mapping[str, np.ndarray], *, guard: Callable, picture_changed: Callable):
+        super().__init__(layout={"flex": "1 1 auto", "min_width": "0"})
+        self.add_class("janus-stage")
+        self.figure, self._spec = None, {}
+        self._drawn, self.pictures = dict(pictures), dict(pictures)
+        self._picture_chosen = False
+        self._groups: list[np.ndarray] | None = None
+        self._outlined: object = None
+
+        def chosen() -> None:
+            self._picture_chosen = True
+            picture_changed()
+
+        self.which = Choice("Picture", list(pictures), next(iter(pictures)), guard=guard, changed=chosen,
+                            tooltip="Which picture is shown.")  # fmt: skip
+        self.block = ipywidgets.IntSlider(
+            min=0, max=12, value=12, description="After block", tooltip="Merged tokens after this block.",
+            style={"description_width": LABEL}, layout={"width": "auto"},
+        )  # fmt: skip
+        self.block.observe(guard(lambda change: self.draw()), names="value")
+        self.view = ipywidgets.HTML()
+        self.picture = ipywidgets.VBox([self.view, self.block, self.which])
+        self.picture.add_class("janus-picture")
+        self.why_not = ""
+
+    def show(self, answer: Answer, stored: AccuracyTable | None, live: list[dict], over: str, empty: str) -> None:
+        """Bring the figures up to ``answer``."""
+        q, plan = answer.question, answer.plan
+        accuracy = accuracy_table(answer, stored, live)
+        figures = (
+            tokens_figure(answer.tokens, split=plan.split, cut=cut_words(answer)),
+            latency_figure(answer.latency, slo_ms=q.slo_ms, slo=f"SLO<br>{ms(q.slo_ms)}", level=level_words(answer)),
+            accuracy_figure(
+                accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms, unit=UNITS[q.family], empty=empty
+            ),
+        )
+        spec = beside(figures, PLACES, height=HEIGHT, margin=MARGIN)
+        if self.figure is None:
+            self.figure = figure_widget(spec)
+            self.figure.add_class("janus-figures")
+            self.children = (self.figure, self.picture)
+        else:
+            refresh(self.figure, self._spec, spec)
+        self._spec = spec
+        self.block.max = answer.depth
+
+    def offer(self, samples: Mapping[str, np.ndarray]) -> None:
+        """Put a model's own pictures before the drawn ones; the first is chosen unless a person has chosen already."""
+        self.pictures = {**samples, **self._drawn}
+        keep = self._picture_chosen and self.which.value in self.pictures
+        chosen = self.which.value if keep else next(iter(self.pictures))
+        self.which.put(chosen, list(self.pictures))
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The picture that is shown."""
+        return self.pictures[self.which.value]
+
+    def outline(self, groups: list[np.ndarray] | None, why_not: str = "") -> None:
+        """Show the picture with these groups of patches after each block; without them, why there are none."""
+        self._groups, self.why_not = groups, why_not
+        if groups is None:
+            self._outlined = None
+        self.view.remove_class("stale")
+        self.draw()
+
+    def outlined_as(self, subject: object) -> bool:
+        """Whether the outlines are those of ``subject``; if not, they are stale until others come."""
+        if self._outlined == subject:
+            return True
+        self._outlined = subject
+        if self._groups is not None:
+            self.view.add_class("stale")
+        return False
+
+    def draw(self) -> None:
+        """The picture as it is, and beside it with its merged tokens after the chosen block."""
+        pixels, name = self.pixels, html.escape(self.which.value)
+        title = "<h4>Merged tokens on a picture</h4>"
+        plain = f'<figure><img src="{_as_url(pixels)}" alt="{name}"><figcaption>{name}</figcaption></figure>'
+        block = self.block.value
+        if self._groups is None or block >= len(self._groups):
+            other = f"<figure><figcaption>{html.escape(self.why_not)}</figcaption></figure>"
+        else:
+            groups = self._groups[block]
+            tokens, largest = count_groups(groups)
+            words = f"{len(groups)} patches in {tokens} tokens, the largest of {largest}"
+            words = f"{len(groups)} patches, none merged yet" if largest == 1 else words
+            alt = f"The same picture after block {block}: {words}; merged patches outlined in their mean colour."
+            picture = _as_url(outline_groups(pixels, groups))
+            other = f'<figure><img src="{picture}" alt="{alt}"><figcaption>{words}</figcaption></figure>'
+        self.view.value = f'{title}<div class="pair">{plain}{other}</div>'
+
+
+def cut_words(answer: Answer) -> str:
+    """What crosses the cut, for the figure of the tokens."""
+    k, depth = answer.plan.split, answer.depth
+    if k == depth:
+        return "no cut:<br>nothing travels"
+    payload = kilobytes(float(answer.here.payload_bytes[0, k]))
+    if k == 0:
+        return f"cut at 0: the picture<br>as {spoken(answer.question.encoding)}, {payload}"
+    return f"cut after {k}: {answer.merging.tokens[k]} tokens<br>as {answer.question.codec}, {payload}"
+
+
+def level_words(answer: Answer) -> str:
+    """The level, for the title of the latencies."""
+    if answer.question.family == "none" or answer.plan.level == 0:
+        return "unmerged"
+    return f"{'r' if answer.question.family == 'constant' else 'level'} {answer.plan.level:g}"
+
+
+def _as_url(pixels: np.ndarray) -> str:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", compress_level=3)
+    return f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"

@@ -1,0 +1,46 @@
+"""The look of the screen. JupyterLab's own variables give the colours, so it is light or dark as the page is."""
+
+# Text and lines of the figures follow the theme as well: what plotly writes into the SVG is overridden.
+CSS = """
+.janus-explorer { color: var(--jp-ui-font-color1, #222); --janus-line: var(--jp-border-color2, #bbb);
+  font-family: var(--jp-ui-font-family, sans-serif); overflow: hidden; padding: 2px 0; }
+.janus-explorer .widget-html-content { line-height: 1.35; }
+.janus-banner div[role=alert] { border: 1px solid var(--jp-error-color1, #d32f2f); border-left-width: 6px;
+  padding: 5px 10px; margin-bottom: 6px; color: var(--jp-ui-font-color1, #222); }
+.janus-banner div[role=alert]::before { content: "\\26A0  "; }
+.janus-banner pre { max-height: 160px; overflow: auto; font-size: 11px; }
+.janus-sentence { margin: 0 0 4px 0; }
+.janus-sentence .widget-html-content > div { border-left: 4px solid #0072B2; padding: 2px 0 2px 10px;
+  font-size: 13.5px; line-height: 1.42; min-height: 57px; }
+.janus-sentence .unmet > b:first-child::before { content: "\\2715  "; color: #D55E00; }
+.janus-sentence .met > b:first-child::before { content: "\\2713  "; color: #009E73; }
+.janus-explorer .stale { opacity: .45; font-style: italic; }
+.janus-controls { border-right: 1px solid var(--janus-line); padding-right: 8px; }
+.janus-controls .widget-label, .janus-controls label { color: var(--jp-ui-font-color1, #222); }
+.janus-controls .widget-hbox { align-items: center; }
+.janus-heading { margin: 5px 0 0 0; }
+.janus-heading .widget-html-content { font-size: 11px; font-weight: 600; letter-spacing: .04em; line-height: 1.3;
+  text-transform: uppercase; color: var(--jp-ui-font-color2, #666); border-bottom: 1px solid var(--janus-line); }
+.janus-unit .widget-html-content { font-size: 11px; line-height: 28px; color: var(--jp-ui-font-color2, #666); }
+.janus-explorer .janus-wrong input { outline: 2px solid var(--jp-error-color1, #d32f2f); }
+.janus-explorer input:focus, .janus-explorer select:focus, .janus-explorer button:focus-visible,
+.janus-explorer .noUi-handle:focus { outline: 2px solid #E69F00 !important; outline-offset: 1px; }
+.janus-note { margin: 0; }
+.janus-note .widget-html-content { font-size: 11.5px; line-height: 1.3; color: var(--jp-ui-font-color2, #666); }
+.janus-busy { display: inline-block; width: 9px; height: 9px; margin-right: 6px; border-radius: 50%;
+  border: 2px solid #E69F00; border-top-color: transparent; animation: janus-turn 1s linear infinite; }
+@keyframes janus-turn { to { transform: rotate(360deg); } }
+@media (prefers-reduced-motion: reduce) { .janus-busy { animation: none; background: #E69F00; } }
+.janus-explorer .janus-stage { display: grid !important; grid-template-columns: minmax(0, 62.5fr) minmax(0, 37.5fr);
+  grid-template-rows: minmax(0, 1fr) minmax(0, 1fr); min-width: 0; }
+.janus-figures { grid-area: 1 / 1 / 3 / 3; min-width: 0; overflow: hidden; }
+.janus-picture { grid-area: 2 / 2 / 3 / 3; z-index: 1; min-width: 0; overflow: hidden; align-self: stretch; }
+.janus-picture .pair { display: flex; gap: 8px; margin: 0; }
+.janus-picture .pair figure { margin: 0; flex: 1 1 0; min-width: 0; max-width: 210px; }
+.janus-picture .pair img { width: 100%; display: block; }
+.janus-picture figcaption { font-size: 11px; line-height: 1.3; padding-top: 2px; }
+.janus-picture h4 { margin: 0 0 2px 0; font-size: 13.5px; font-weight: 600; line-height: 1.3; }
+.janus-figures.js-plotly-plot text { fill: var(--jp-ui-font-color1, #444) !important; }
+.janus-figures.js-plotly-plot .annotation-text[style*="213, 94, 0"] { fill: #D55E00 !important; }
+.janus-figures.js-plotly-plot rect.bg[style*="254, 254, 254"] { fill: var(--jp-layout-color0, #fff) !important; }
+"""

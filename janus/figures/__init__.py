@@ -1,0 +1,12 @@
+"""Tables to plotly figures, as plotly's JSON. No arithmetic: every number comes from the table.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart; patterns, dashes and markers say the same again.
+Backgrounds are transparent and lines grey, so that figures fit light and dark pages.
+"""
+
+from janus.figures.accuracy import accuracy_figure
+from janus.figures.compose import beside, refresh
+from janus.figures.latency import latency_figure
+from janus.figures.tokens import tokens_figure
+
+__all__ = ["accuracy_figure", "beside", "latency_figure", "refresh", "tokens_figure"]

@@ -1,0 +1,95 @@
+"""Measured accuracy over the levels of a schedule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from janus.figures.style import (
+    BLUE,
+    ORANGE,
+    SMALL_PX,
+    VERMILLION,
+    Figure,
+    base,
+    figure,
+    key,
+    line,
+    note,
+    scatter,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+OVER = ("level", "latency")
+MEETS, PALE = "rgba(0,158,115,0.13)", "rgba(0,158,115,0.4)"
+
+
+def accuracy_figure(
+    table: pd.DataFrame, levels: pd.DataFrame, *, over: str, level: float, slo_ms: float, unit: str, empty: str
+) -> Figure:
+    """Stored and live accuracies with their 95 % intervals.
+
+    Args:
+        table: From `janus.workbench.accuracy_table`.
+        levels: From `janus.workbench.level_table`: where the SLO is met.
+        over: One of `OVER`.
+        level: The plan's.
+        slo_ms: The latency target.
+        unit: What a level is, for the axis.
+        empty: What to write where there is no accuracy at all.
+    """
+    by_level = over == "level"
+    column = "level" if by_level else "modelled_ms"
+    stored, live = table[table["kind"] == "stored"], table[table["kind"] == "live"]
+    traces = [
+        _meets(levels, by_level, slo_ms),
+        _points(stored, column, "stored", color=BLUE, symbol="circle", size=7, dash="dash"),
+        _points(live[~live["now"]], column, "live, of plans before", color=ORANGE, symbol="diamond-open", size=9),
+        _points(live[live["now"]], column, "live", color=ORANGE, symbol="diamond", size=10),
+    ]
+    layout = base("Measured accuracy", unit if by_level else "modelled latency, ms", "top-1, % (95 % interval)")
+    layout["xaxis"] |= {"range": table.attrs[f"{column}_range"], "nticks": 7}
+    layout["yaxis"] |= {"range": table.attrs["top1_range"], "nticks": 6}
+    at, text = (level, "this plan") if by_level else (slo_ms, "SLO")
+    right = at > sum(table.attrs[f"{column}_range"]) / 2
+    layout["shapes"] = [line("dash", x0=at, x1=at, y0=0, y1=1, yref="y domain")]
+    layout["annotations"] = [
+        note(text, x=at, y=0.01, yref="y domain", yanchor="bottom", xanchor="right" if right else "left",
+             xshift=-4 if right else 4, font={"size": SMALL_PX + 0.5, "color": VERMILLION}),
+        note("" if len(table) else empty, x=0.5, xref="x domain", y=0.5, yref="y domain", align="center"),
+    ]  # fmt: skip
+    layout["meta"] = key(
+        [("●", BLUE, "stored"), ("◆", ORANGE, "live"), ("◇", ORANGE, "before"), ("■", PALE, "meets SLO")]
+    )
+    return figure(traces, layout)
+
+
+def _meets(levels: pd.DataFrame, by_level: bool, slo_ms: float) -> dict:
+    """The levels, or the latencies, that meet the SLO, as a pale area over the whole height."""
+    if by_level:
+        x, y = levels["level"].tolist(), [100 if meets else 0 for meets in levels["meets_slo"]]
+    else:
+        x, y = [0, slo_ms], [100, 100]
+    return scatter(
+        x=x, y=y, mode="lines", line={"width": 0, "shape": "hv"}, fill="tozeroy", fillcolor=MEETS,
+        name="meets the SLO", hoverinfo="skip",
+    )  # fmt: skip
+
+
+def _points(rows: pd.DataFrame, column: str, name: str, *, color: str, symbol: str, size: float, dash: str = ""):
+    return scatter(
+        x=rows[column].tolist(),
+        y=rows["top1"].tolist(),
+        error_y={
+            "type": "data", "symmetric": False, "color": color, "thickness": 1.5, "width": 4,
+            "array": (rows["high"] - rows["top1"]).tolist(), "arrayminus": (rows["top1"] - rows["low"]).tolist(),
+        },
+        customdata=rows[["level", "low", "high", "n"]].to_numpy().tolist(),
+        name=name,
+        mode="lines+markers" if dash else "markers",
+        line={"dash": dash or "solid", "width": 1.5, "color": color},
+        marker={"symbol": symbol, "size": size, "color": color, "line": {"width": 1.5, "color": color}},
+        hovertemplate="level %{customdata[0]:g}: %{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), "
+        f"%{{customdata[3]}} images, {name}<extra></extra>",
+    )  # fmt: skip

@@ -1,0 +1,103 @@
+"""Modelled latency of every split, by part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from janus.figures.style import (
+    CLOUD,
+    DEVICE,
+    GREY,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    SMALL_PX,
+    VERMILLION,
+    WHITE,
+    Figure,
+    bar,
+    base,
+    figure,
+    key,
+    line,
+    note,
+    scatter,
+    square,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARTS = {
+    "device_ms": ("device", DEVICE),
+    "encode_ms": ("encode", {"color": PURPLE, "pattern": {"shape": "x", "size": 5, "fgcolor": WHITE}}),
+    "uplink_ms": ("uplink", {"color": ORANGE, "pattern": {"shape": "/", "size": 6, "solidity": 0.3, "fgcolor": WHITE}}),
+    "round_trip_ms": ("round trip", {"color": GREY, "pattern": {"shape": "-", "size": 5, "fgcolor": WHITE}}),
+    "cloud_ms": ("cloud", CLOUD),
+}
+
+
+def latency_figure(table: pd.DataFrame, *, slo_ms: float, slo: str, level: str) -> Figure:
+    """One stacked bar for each split, the SLO as a line, the plan marked.
+
+    Args:
+        table: From `janus.workbench.latency_table`.
+        slo_ms: The latency target.
+        slo: The target in words, for the line.
+        level: The level in words, for the title.
+    """
+    x = table["position"].tolist()
+    bars = [
+        bar(
+            x=x, y=table[column].tolist(), name=name, marker=marker,
+            hovertemplate=f"split %{{x}}, {name}: %{{y:.3g}} ms<extra></extra>",
+        )
+        for column, (name, marker) in PARTS.items()
+    ]  # fmt: skip
+    fits = table[~table["over"]]
+    sums = scatter(
+        x=fits["position"].tolist(), y=fits["modelled_ms"].tolist(), mode="text", textposition="top center",
+        text=[f"<b>{row.label}</b>" if row.chosen else row.label for row in fits.itertuples()],
+        textfont={"size": SMALL_PX}, showlegend=False, cliponaxis=False,
+        hovertemplate="split %{x}: modelled %{y:.3g} ms<extra></extra>",
+    )  # fmt: skip
+    chosen = table[table["chosen"]]
+    mark = scatter(
+        x=chosen["position"].tolist(), y=[0] * len(chosen), mode="markers", name="chosen", showlegend=False,
+        marker={"symbol": "triangle-up", "size": 12, "color": VERMILLION, "line": {"width": 1, "color": WHITE}},
+        cliponaxis=False, hoverinfo="skip",
+    )  # fmt: skip
+    top = table.attrs["top_ms"]
+    layout = base(f"Modelled latency of every split, {level}", "split: blocks on the device", "modelled latency, ms")
+    layout["barmode"] = "stack"
+    layout["bargap"] = 0.25
+    tried = table[table["candidate"] | table["chosen"] | (table["position"] < 0)]
+    layout["xaxis"] |= {
+        "range": table.attrs["position_range"],
+        "tickmode": "array",
+        "tickangle": 0,
+        "tickvals": tried["position"].tolist(),
+        "ticktext": [_tick(row) for row in tried.itertuples()],
+    }
+    layout["yaxis"] |= {"range": [0, top], "nticks": 6}
+    beyond = slo_ms > top
+    layout["shapes"] = [line("dash", x0=0, x1=1, xref="x domain", y0=slo_ms, y1=slo_ms, visible=not beyond)]
+    layout["annotations"] = [
+        note(f"↑<br>{slo}" if beyond else slo, x=1, xref="x domain", xanchor="left", xshift=3, align="left",
+             y=top if beyond else slo_ms, yanchor="top" if beyond else "middle",
+             font={"size": SMALL_PX + 0.5, "color": VERMILLION})
+    ]  # fmt: skip
+    layout["annotations"] += [
+        note(f"↑\u00a0{row.label}" if row.modelled_ms > top else row.label, x=row.position, y=1, yref="y domain",
+             yanchor="top", textangle=-90, borderpad=0, bgcolor=PAPER, font={"size": SMALL_PX})
+        for row in table[table["over"]].itertuples()
+    ]  # fmt: skip
+    layout["meta"] = key([(square(marker), marker["color"], name) for name, marker in PARTS.values()])
+    return figure([*bars, sums, mark], layout)
+
+
+def _tick(row) -> str:
+    if row.position <= 0:
+        name = {"raw": "raw", "png": "PNG"}.get(row.travels_as, "JPEG")
+        return name if row.position < 0 else f"0<br>{name}"
+    return str(row.position)

@@ -1,0 +1,119 @@
+"""Colours, patterns and the look that all figures share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Okabe and Ito, "Color Universal Design", 2008.
+BLUE, ORANGE, SKY, GREEN = "#0072B2", "#E69F00", "#56B4E9", "#009E73"
+VERMILLION, PURPLE, GREY = "#D55E00", "#CC79A7", "#999999"
+# Text and lines that can be read on white and on JupyterLab's dark grey; inside the workbench the theme's own replace
+# them.
+INK, FAINT = "#7f7f7f", "rgba(127,127,127,0.25)"
+WHITE = "#ffffff"
+# Behind text on bars; the workbench puts the theme's own in its place.
+PAPER = "rgba(254,254,254,0.85)"
+DEVICE = {"color": BLUE}
+CLOUD = {"color": GREEN, "pattern": {"shape": "\\", "size": 6, "solidity": 0.3, "fgcolor": WHITE}}
+# Characters that look like the patterns of the bars, for keys in a line of text.
+SQUARES = {None: "■", "\\": "▧", "/": "▨", "-": "▤", "x": "▩"}
+# JupyterLab's own; plotly measures its texts with it, so it must not be changed behind its back.
+FONT = "system-ui, -apple-system, BlinkMacSystemFont, 'Segoe UI', Helvetica, Arial, sans-serif"
+FONT_PX, SMALL_PX, TITLE_PX = 12, 10.5, 13.5
+
+
+Figure = dict[str, Any]
+
+
+def figure(data: list[dict], layout: dict) -> Figure:
+    """A figure as plotly's JSON: `plotly.graph_objects.Figure(…)` makes an object of it.
+
+    Plain dictionaries, because plotly's objects take longer to make than all the rest of an answer.
+    """
+    return {"data": data, "layout": layout}
+
+
+def bar(**options) -> dict:
+    """A trace of bars."""
+    return {"type": "bar", **options}
+
+
+def scatter(**options) -> dict:
+    """A trace of points or lines."""
+    return {"type": "scatter", **options}
+
+
+def base(title: str, x: str, y: str) -> dict:
+    """Layout of a figure that stands alone."""
+    return {
+        "title": {"text": title, "font": {"size": TITLE_PX}, "x": 0, "xref": "paper", "yref": "container", "y": 0.97},
+        "font": {"color": INK, "size": FONT_PX, "family": FONT},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 56, "r": 12, "t": 64, "b": 46},
+        "height": 340,
+        "hovermode": "closest",
+        "xaxis": axis(x),
+        "yaxis": axis(y) | {"gridcolor": FAINT, "showgrid": True},
+        "legend": legend(),
+    }
+
+
+def axis(title: str) -> dict:
+    """An axis with its name and unit."""
+    return {
+        "title": {"text": title, "standoff": 6, "font": {"size": FONT_PX}},
+        "tickfont": {"size": SMALL_PX},
+        "showgrid": False,
+        "zeroline": False,
+        "showline": True,
+        "linecolor": FAINT,
+        "ticks": "",
+        "automargin": False,
+        "fixedrange": True,
+    }
+
+
+def legend() -> dict:
+    """One line between title and plot, never over the data."""
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1,
+        "yanchor": "bottom",
+        "font": {"size": SMALL_PX + 0.5},
+        "bgcolor": "rgba(0,0,0,0)",
+        "itemclick": False,
+        "itemdoubleclick": False,
+        "itemsizing": "constant",
+        "traceorder": "normal",
+    }
+
+
+def key(entries: list[tuple[str, str, str]]) -> dict:
+    """What the colours mean in one line of text, for where a legend would be too wide.
+
+    Args:
+        entries: Sign, colour and words of each.
+    """
+    return {
+        "key": "\u2002".join(
+            f'<span style="color:{colour}">{sign}</span>\u00a0{words}' for sign, colour, words in entries
+        )
+    }
+
+
+def square(marker: dict) -> str:
+    """The sign of a bar."""
+    return SQUARES[marker.get("pattern", {}).get("shape")]
+
+
+def note(text: str, **where) -> dict:
+    """A text in the plot without an arrow."""
+    return {"text": text, "showarrow": False, "font": {"size": SMALL_PX + 0.5}, **where}
+
+
+def line(dash: str, **where) -> dict:
+    """A line across the plot."""
+    return {"type": "line", "line": {"dash": dash, "width": 1.5, "color": VERMILLION}, **where}

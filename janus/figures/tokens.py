@@ -1,0 +1,84 @@
+"""Tokens left after each block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from janus.figures.style import (
+    CLOUD,
+    DEVICE,
+    INK,
+    SMALL_PX,
+    VERMILLION,
+    Figure,
+    bar,
+    base,
+    figure,
+    key,
+    line,
+    note,
+    scatter,
+    square,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def tokens_figure(table: pd.DataFrame, *, split: int, cut: str) -> Figure:
+    """Tokens after the embedding and each block, by the side that computes them.
+
+    Args:
+        table: From `janus.workbench.token_table`.
+        split: Where the cut is marked.
+        cut: What to write beside the mark.
+    """
+    few = len(table) <= FEW
+    bars = [_bars(table[table["side"] == side], side, marker, few) for side, marker in SIDES.items()]
+    unmerged = scatter(
+        x=table["block"].tolist(), y=table["unmerged"].tolist(), name="unmerged", mode="lines",
+        line={"dash": "dot", "width": 1.5, "color": INK}, hoverinfo="skip",
+    )  # fmt: skip
+    depth, most = int(table["block"].iloc[-1]), int(table["unmerged"].iloc[0])
+    layout = base("Tokens left after each block", "block (0 is the embedding)", "tokens")
+    layout["barmode"] = "stack"
+    layout["bargap"] = 0.25
+    layout["xaxis"] |= {"range": table.attrs["block_range"], "tickmode": "array", "tickvals": ticks(depth)}
+    layout["xaxis"]["ticktext"] = [str(tick) for tick in ticks(depth)]
+    # Room above the bars for their numbers.
+    layout["yaxis"] |= {"range": [0, most * HEADROOM], "nticks": 5}
+    behind = split + 0.5
+    layout["shapes"] = [line("dash", x0=behind, x1=behind, y0=0, y1=1, yref="y domain")]
+    left = split < depth * 0.5
+    layout["annotations"] = [
+        note(cut, x=behind, y=0.99, yref="y domain", xanchor="left" if left else "right", yanchor="top",
+             xshift=5 if left else -5, align="left" if left else "right",
+             font={"size": SMALL_PX + 0.5, "color": VERMILLION})
+    ]  # fmt: skip
+    layout["meta"] = key(
+        [*((square(marker), marker["color"], NAMES[side]) for side, marker in SIDES.items()), ("┅", INK, "unmerged")]
+    )
+    return figure([*bars, unmerged], layout)
+
+
+SIDES = {"device": DEVICE, "cloud": CLOUD}
+NAMES = {"device": "on the device", "cloud": "in the cloud"}
+HEADROOM = 1.42
+# Numbers over every bar, or over every other where bars are many.
+FEW = 16
+
+
+def ticks(depth: int) -> list[int]:
+    """Every block, or every other where there are many."""
+    return list(range(0, depth + 1, 1 if depth <= FEW else 2))
+
+
+def _bars(rows: pd.DataFrame, side: str, marker: dict, few: bool) -> dict:
+    return bar(
+        x=rows["block"].tolist(), y=rows["tokens"].tolist(), customdata=rows["removed"].tolist(),
+        name=NAMES[side], marker=marker,
+        text=[str(n) if few or block % 2 == 0 else "" for block, n in zip(rows["block"], rows["tokens"], strict=True)],
+        textposition="outside", textfont={"size": SMALL_PX}, cliponaxis=False,
+        textangle=0, constraintext="none",
+        hovertemplate="after block %{x}: %{y} tokens, %{customdata} merged in it<extra></extra>",
+    )  # fmt: skip

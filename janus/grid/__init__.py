@@ -1,0 +1,30 @@
+"""Every plan of a model on a pair of machines, what it takes, and the best one by binary search. Torch-free."""
+
+from janus.grid.envelope import Envelope
+from janus.grid.payload import (
+    CODECS,
+    ENCODINGS,
+    CodecSize,
+    InputEncoding,
+    find_codec,
+    find_encoding,
+    measure_encoding,
+)
+from janus.grid.table import GridSettings, PlanGrid, PlanRow, check_slo, default_levels, ms_per_byte
+
+__all__ = [
+    "CODECS",
+    "ENCODINGS",
+    "CodecSize",
+    "Envelope",
+    "GridSettings",
+    "InputEncoding",
+    "PlanGrid",
+    "PlanRow",
+    "check_slo",
+    "default_levels",
+    "find_codec",
+    "find_encoding",
+    "measure_encoding",
+    "ms_per_byte",
+]

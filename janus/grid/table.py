@@ -1,0 +1,276 @@
+"""Every plan of one model on one pair of machines, and what each takes. Torch-free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from janus.accuracy import AccuracyTable
+from janus.errors import JanusError
+from janus.geometry import ModelGeometry
+from janus.grid.envelope import Envelope
+from janus.grid.payload import InputEncoding, find_codec, find_encoding
+from janus.profile import LatencyProfile
+from janus.schedule import MergeSchedule
+from janus.split import check_split, fine_to_coarse
+from janus.units import mbps_to_bytes_per_ms, transfer_ms
+
+# Levels of a schedule whose level is a real number, when none are given; the paper does not say its step.
+DEFAULT_LEVELS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridSettings:
+    """Which plans there are and how things travel.
+
+    Attributes:
+        family: Family of the merging schedule.
+        levels: Its levels, rising from 0; empty for `default_levels`, as far as accuracies are known.
+        splits: Where the model may be cut, 0 and depth among them; empty for `fine_to_coarse`.
+        codec: Codec of the tokens.
+        encoding: How the input travels at split 0: a name of `ENCODINGS`, or figures of one's own.
+        answer_bytes: Bytes of the answer: 1000 logits in fp32 unless said otherwise.
+        downlink_mbps: Goodput of the way back, on which so little travels that no trace is kept for it.
+    """
+
+    family: str = "declining"
+    levels: tuple[float, ...] = ()
+    splits: tuple[int, ...] = ()
+    codec: str = "int8"
+    encoding: str | InputEncoding = "jpeg85"
+    answer_bytes: int = 4000
+    downlink_mbps: float = 50.0
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)) or (self.levels and self.levels[0] < 0):
+            raise JanusError(f"levels {list(self.levels)} must rise and be 0 or more.")
+        if not 0 < self.downlink_mbps < math.inf or self.answer_bytes < 0:
+            raise JanusError(
+                f"downlink_mbps {self.downlink_mbps} must be finite and above 0, answer_bytes {self.answer_bytes} 0 or "
+                "more."
+            )
+
+
+def default_levels(family: str, geometry: ModelGeometry, count: int = DEFAULT_LEVELS) -> tuple[float, ...]:
+    """Levels from 0 up to the strongest that no block has to clip, ``count`` of them where levels are real numbers."""
+    if family in ("none", "list"):
+        return (0.0,)
+    highest = MergeSchedule(family=family).max_level(geometry.depth, geometry.tokens, geometry.protected)
+    if family == "constant":
+        levels: Sequence[float] = range(int(highest) + 1)
+    else:
+        levels = [math.floor(highest * i / max(count - 1, 1) * 1e4) / 1e4 for i in range(count)]
+    return tuple(
+        float(level) for level in levels if not geometry.plan(MergeSchedule(family=family, level=float(level))).clipped
+    )
+
+
+class PlanRow(NamedTuple):
+    """One plan of a grid, as plain numbers; see `PlanGrid`."""
+
+    tokens_at_split: int
+    payload_bytes: int
+    device_ms: float
+    encode_ms: float
+    cloud_ms: float
+    downlink_ms: float
+    finish_ms: float
+    expected_accuracy: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlanGrid:
+    """What every plan takes, in arrays of shape [levels, splits]; build it with `PlanGrid.build`.
+
+    ``modelled = device + encode + payload / bandwidth + rtt + cloud + downlink``; device-only is ``device`` alone.
+
+    Attributes:
+        geometry: The model.
+        device, cloud: The profiles.
+        settings: Families, codec, encoding.
+        encoding: The input encoding in figures.
+        levels: Levels, rising.
+        splits: Splits, rising from 0 to depth.
+        travels_as: Encoding or codec at each split; empty for device-only.
+        tokens_at_split: Tokens after as many blocks as the split says.
+        payload_bytes: What travels up; 0 for device-only.
+        device_ms: Compute on the device before anything is sent.
+        encode_ms: Encoding on the device.
+        cloud_ms: Decoding and compute in the cloud.
+        finish_ms: What the device would still compute, if it finished such a frame alone.
+        block_ends_ms: Device compute from the first block's start to each block's end, shape [levels, depth + 1].
+        expected_accuracy: Top-1 in percent where it was measured, else NaN.
+        downlink_ms: The answer's way back, without the round trip.
+    """
+
+    geometry: ModelGeometry
+    device: LatencyProfile
+    cloud: LatencyProfile
+    settings: GridSettings
+    encoding: InputEncoding
+    levels: tuple[float, ...]
+    splits: tuple[int, ...]
+    travels_as: tuple[str, ...]
+    tokens_at_split: np.ndarray
+    payload_bytes: np.ndarray
+    device_ms: np.ndarray
+    encode_ms: np.ndarray
+    cloud_ms: np.ndarray
+    finish_ms: np.ndarray
+    block_ends_ms: np.ndarray
+    expected_accuracy: np.ndarray
+    downlink_ms: float
+    accuracy: AccuracyTable | None = None
+
+    @classmethod
+    def build(
+        cls,
+        device: LatencyProfile,
+        cloud: LatencyProfile,
+        settings: GridSettings | None = None,
+        *,
+        accuracy: AccuracyTable | None = None,
+    ) -> PlanGrid:
+        """All plans for the model of ``device``.
+
+        Raises:
+            JanusError: If the profiles or the accuracy table are of different models, or a setting does not fit.
+        """
+        settings = settings or GridSettings()
+        geometry = device.geometry
+        cloud.check_model(device.model).check_counts(geometry)
+        if accuracy is not None:
+            accuracy.check_model(device.model)
+        levels = settings.levels or _measured(default_levels(settings.family, geometry), settings.family, accuracy)
+        splits = settings.splits or fine_to_coarse(geometry.depth)
+        splits = tuple(check_split(split, geometry.depth) for split in splits)
+        if list(splits) != sorted(set(splits)) or splits[0] != 0 or splits[-1] != geometry.depth:
+            raise JanusError(f"splits {list(splits)} must rise from 0 (cloud-only) to {geometry.depth} (device-only).")
+        encoding = settings.encoding
+        if not isinstance(encoding, InputEncoding):
+            encoding = find_encoding(encoding, geometry)
+        plans = [geometry.plan(MergeSchedule(family=settings.family, level=level)) for level in levels]
+        tokens = np.array([plan.tokens for plan in plans])  # [levels, depth + 1]
+        removed = np.array([plan.removed for plan in plans])
+        at = np.array(splits)
+        sends, whole = at < geometry.depth, at == 0
+        codec = find_codec(settings.codec)
+        here = tokens[:, at]
+        payload = codec.payload_bytes(here, geometry.width, here < geometry.tokens)
+        payload = np.where(whole, encoding.size_bytes, np.where(sends, payload, 0))
+        front, back = (_cumulative(profile, tokens, removed) for profile in (device, cloud))
+        local_ms = device.embed_ms + front[:, -1:] + device.head_ms
+        device_ms = np.where(whole, 0.0, device.embed_ms + front[:, at] + np.where(sends, 0.0, device.head_ms))
+        as_tokens = sends & ~whole
+        decode_ms = np.where(whole, encoding.decode_ms, np.where(as_tokens, cloud.decode_ms(payload), 0.0))
+        cloud_ms = np.where(whole, cloud.embed_ms, 0.0) + (back[:, -1:] - back[:, at]) + cloud.head_ms + decode_ms
+        codecs = [encoding.name if split == 0 else settings.codec if split < geometry.depth else "" for split in splits]
+        expected = [
+            [accuracy.expected(settings.family, x, c) if accuracy else math.nan for c in codecs] for x in levels
+        ]
+        columns = {
+            "tokens_at_split": here,
+            "payload_bytes": payload,
+            "device_ms": device_ms,
+            "encode_ms": np.where(whole, encoding.encode_ms, np.where(as_tokens, device.encode_ms(payload), 0.0)),
+            "cloud_ms": np.where(sends, cloud_ms, 0.0),
+            "finish_ms": np.maximum(local_ms - device_ms, 0.0),
+            "block_ends_ms": front,
+            "expected_accuracy": np.array(expected),
+        }
+        for column in columns.values():
+            column.setflags(write=False)
+        return cls(
+            geometry=geometry, device=device, cloud=cloud, settings=settings, encoding=encoding,
+            levels=tuple(levels), splits=splits, travels_as=tuple(codecs), accuracy=accuracy,
+            downlink_ms=float(transfer_ms(settings.answer_bytes, settings.downlink_mbps)), **columns,
+        )  # fmt: skip
+
+    def rebuilt(self, **settings) -> PlanGrid:
+        """The same machines and accuracies under other settings."""
+        return PlanGrid.build(self.device, self.cloud, replace(self.settings, **settings), accuracy=self.accuracy)
+
+    @cached_property
+    def rows(self) -> list[list[PlanRow]]:
+        """The plans one by one, ``rows[level][split]``: for loops over frames, where arrays are slow."""
+        sends = self.payload_bytes > 0
+        columns = (
+            self.tokens_at_split, self.payload_bytes, self.device_ms, self.encode_ms, self.cloud_ms,
+            np.where(sends, self.downlink_ms, 0.0), self.finish_ms, self.expected_accuracy,
+        )  # fmt: skip
+        lists = [column.tolist() for column in columns]
+        return [[PlanRow(*plan) for plan in zip(*level, strict=True)] for level in zip(*lists, strict=True)]
+
+    @cached_property
+    def fixed_ms(self) -> np.ndarray:
+        """All but transfer and round trip, shape [levels, splits]."""
+        sends = np.array(self.splits) < self.geometry.depth
+        return self.device_ms + self.encode_ms + self.cloud_ms + np.where(sends, self.downlink_ms, 0.0)
+
+    @cached_property
+    def preference(self) -> np.ndarray:
+        """What plans are ordered by, higher is better, shape [levels, splits]: measured accuracy in percent.
+
+        Plans of levels that were not measured stand behind all that were. Where nothing was measured it is NaN.
+        """
+        known = self.expected_accuracy
+        if np.isnan(known).all():
+            return known
+        worst, strength = np.nanmin(known), np.array(self.levels)[:, None] / max(self.levels[-1], 1e-9)
+        return np.where(np.isnan(known), np.maximum(worst - strength, 0.0), known)
+
+    @cached_property
+    def envelope(self) -> Envelope:
+        """Decisions in a few microseconds."""
+        return Envelope(self.device_ms[:, -1], self.fixed_ms[:, :-1], self.payload_bytes[:, :-1])
+
+    def modelled_ms(self, mbps: float, rtt_ms: float) -> np.ndarray:
+        """Modelled milliseconds of every plan at a steady bandwidth, shape [levels, splits]."""
+        return self.envelope.all_ms(ms_per_byte(mbps), rtt_ms)
+
+    def decide(self, mbps: float, rtt_ms: float, slo_ms: float) -> tuple[int, int, float]:
+        """The Janus paper's choice: the smallest level whose fastest split meets the SLO, else the fastest plan.
+
+        Returns:
+            Level index, split index, modelled milliseconds; exactly those of `decide_by_brute_force`.
+        """
+        return self.envelope.decide(ms_per_byte(mbps), rtt_ms, slo_ms)
+
+    def decide_by_brute_force(self, mbps: float, rtt_ms: float, slo_ms: float) -> tuple[int, int, float]:
+        """The same by trying every plan."""
+        return self.envelope.brute_force(ms_per_byte(mbps), rtt_ms, slo_ms)
+
+
+def ms_per_byte(mbps: float) -> float:
+    """Milliseconds for one byte; infinite where nothing gets through."""
+    return 1.0 / mbps_to_bytes_per_ms(mbps) if mbps > 0 else math.inf
+
+
+def check_slo(slo_ms: float) -> float:
+    """Return the SLO if it is one.
+
+    Raises:
+        JanusError: If it is not a finite number above 0.
+    """
+    if isinstance(slo_ms, bool) or not isinstance(slo_ms, (int, float)) or not 0 < slo_ms < math.inf:
+        raise JanusError(f"SLO {slo_ms!r} ms is out of range: give a finite number above 0.")
+    return float(slo_ms)
+
+
+def _measured(levels: tuple[float, ...], family: str, accuracy: AccuracyTable | None) -> tuple[float, ...]:
+    """The levels up to the strongest of which an accuracy was measured; all where none was for this family."""
+    if accuracy is None:
+        return levels
+    known = tuple(level for level in levels if not math.isnan(accuracy.expected(family, level)))
+    return known if known and known[-1] > 0 else levels
+
+
+def _cumulative(profile: LatencyProfile, tokens: np.ndarray, removed: np.ndarray) -> np.ndarray:
+    """Milliseconds of the first k blocks for k = 0…depth, shape [levels, depth + 1]."""
+    blocks = profile.predict_block_ms(tokens[:, :-1], removed)
+    return np.concatenate([np.zeros((len(blocks), 1)), np.cumsum(blocks, axis=1)], axis=1)

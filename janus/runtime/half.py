@@ -1,0 +1,60 @@
+"""The model as both ends of a split hold it, and how each knows that the other holds the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from janus.errors import JanusError
+from janus.models import tensors_hash
+from janus.preprocess import Preprocess, preprocess_for
+from janus.vit import OpenViT, open_vit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Half:
+    """One end's model.
+
+    Attributes:
+        name: Full timm tag.
+        vit: The opened model, on its torch device.
+        preprocess: From pictures to its input.
+        key: SHA-256 over names, shapes and values of all tensors (32 bytes): what the two ends compare.
+    """
+
+    name: str
+    vit: OpenViT
+    preprocess: Preprocess
+    key: bytes
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.vit.model.parameters()).device
+
+    @property
+    def classes(self) -> int:
+        """Length of an answer."""
+        return self.vit.model.num_classes
+
+
+def open_half(model: nn.Module, name: str, *, fit: str = "crop") -> Half:
+    """Open a timm model for one end of a split.
+
+    Args:
+        model: In evaluation mode; it is only read.
+        name: Full timm tag, compared at connect.
+        fit: How pictures are brought to the model's size (see `Preprocess`).
+
+    Raises:
+        JanusError: If the model cannot be opened or has no classifier.
+    """
+    vit = open_vit(model)
+    if model.num_classes < 1:
+        raise JanusError(f"model {name}: it has no classifier, so there is no answer to send; choose another.")
+    height, width = vit.input_size
+    # A model built for another size than its tag's still has the tag's preprocessing.
+    preprocess = replace(preprocess_for(model, fit), height=height, width=width)
+    return Half(name=name, vit=vit, preprocess=preprocess, key=bytes.fromhex(tensors_hash(model)))

@@ -1,0 +1,182 @@
+"""One sentence that says what was chosen and why, in words and numbers. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from janus.accuracy import AccuracyTable
+from janus.grid import ms_per_byte
+from janus.workbench.answer import Answer
+from janus.workbench.question import JPEG
+from janus.workbench.words import NBSP, kilobytes, mbps, ms, percent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sentence:
+    """What stands on top of the screen.
+
+    Attributes:
+        choice: What is done, and whether it meets the SLO.
+        reason: Why this, and not something else.
+        rivals: What the alternatives without merging would take.
+        accuracy: What is known of the accuracy there, and from where.
+    """
+
+    choice: str
+    reason: str
+    rivals: str
+    accuracy: str
+
+    def __str__(self) -> str:
+        return " ".join(part for part in (self.choice, self.reason, self.rivals, self.accuracy) if part)
+
+
+def explain(answer: Answer, accuracy: AccuracyTable | None = None) -> Sentence:
+    """The answer in words.
+
+    Args:
+        answer: What to explain.
+        accuracy: Stored accuracies of the model.
+    """
+    return Sentence(
+        choice=_choice(answer),
+        reason=_reason(answer) if answer.met else _lost(answer),
+        rivals=_rivals(answer) if answer.met else "",
+        accuracy=_accuracy(answer, accuracy),
+    )
+
+
+def _where(answer: Answer) -> str:
+    """The plan as words that follow "Janus would"."""
+    k, depth, q = answer.plan.split, answer.depth, answer.question
+    if k == 0:
+        return f"send the picture as {spoken(q.encoding)} and run all {depth} blocks in the cloud"
+    if k == depth:
+        return f"run all {depth} blocks on the device"
+    return f"cut after block {k} of {depth}"
+
+
+def _at(answer: Answer, level: float) -> str:
+    if level == 0 or answer.question.family == "none":
+        return "without merging"
+    return f"at r = {level:g}" if answer.question.family == "constant" else f"at level {level:g}"
+
+
+def _choice(answer: Answer) -> str:
+    q = answer.question
+    network = f"Under {mbps(q.uplink_mbps)} and {ms(q.rtt_ms)} RTT"
+    plan = f"{_where(answer)} {_at(answer, answer.plan.level)}"
+    all_fixed = q.level is not None and q.split is not None
+    apart, slo = ms(abs(q.slo_ms - answer.modelled_ms)), f"the SLO of {ms(q.slo_ms)}"
+    if answer.met or all_fixed:
+        who = "you" if all_fixed else "Janus would" if q.janus_chooses else f"with {_fixed(answer)}, Janus would"
+        side = "under" if answer.met else "over"
+        return f"{network}, {who} {plan}: modelled {ms(answer.modelled_ms)}, {apart} {side} {slo}."
+    what = "no plan" if q.janus_chooses else f"with {_fixed(answer)}, no plan"
+    return f"{network}, {what} meets {slo}. The least bad: {plan}, modelled {ms(answer.modelled_ms)}, {apart} too late."
+
+
+def _fixed(answer: Answer) -> str:
+    return "the level you chose" if answer.question.level is not None else "the split you chose"
+
+
+def _reason(answer: Answer) -> str:
+    """Why this level and this split, where Janus chose them."""
+    q, levels = answer.question, answer.grid.levels
+    if q.level is not None:
+        return "" if q.split is not None else "No split that Janus tries is faster at this level."
+    if answer.plan.level == 0:
+        return "No merging is needed, so none is done."
+    before = levels.index(answer.plan.level) - 1
+    over = float(answer.least_ms[before]) - q.slo_ms
+    which = "the fastest split" if q.split is None else "this split"
+    return f"It is the smallest level that meets the SLO: {_at(answer, levels[before])} {which} is {ms(over)} too slow."
+
+
+def rival_ms(answer: Answer) -> dict[str, float]:
+    """Modelled milliseconds of the plans without merging: on the device, in the cloud, and in the cloud from a JPEG."""
+    q = answer.question
+    unmerged = answer.grid.modelled_ms(q.uplink_mbps, q.rtt_ms)[0]
+    jpeg = answer.jpeg.modelled_ms(q.uplink_mbps, q.rtt_ms)[0]
+    return {"device-only": float(unmerged[-1]), q.encoding: float(unmerged[0]), JPEG: float(jpeg[0])}
+
+
+def _rivals(answer: Answer) -> str:
+    times = rival_ms(answer)
+    parts = []
+    if not (answer.plan.split == answer.depth and answer.plan.level == 0):
+        parts.append(f"device-only {ms(times['device-only'])}")
+    if answer.plan.split != 0 or answer.plan.level:
+        parts.append(f"cloud-only {ms(times[answer.question.encoding])} as {spoken(answer.question.encoding)}")
+    if answer.question.encoding != JPEG:
+        better = " (less than this plan)" if times[JPEG] < answer.modelled_ms else ""
+        parts.append(f"cloud-only {ms(times[JPEG])} as {spoken(JPEG)}{better}")
+    return f"Unmerged, {_listed(parts)}." if parts else ""
+
+
+def _lost(answer: Answer) -> str:
+    """Why each alternative to the least bad plan lost."""
+    q, grid, depth = answer.question, answer.grid, answer.depth
+    if q.level is not None and q.split is not None:
+        return ""
+    times = grid.modelled_ms(q.uplink_mbps, q.rtt_ms)
+    jpeg_ms = float(answer.jpeg.modelled_ms(q.uplink_mbps, q.rtt_ms)[:, 0].min())
+    parts = []
+    if answer.plan.split != depth:
+        level = int(times[:, depth].argmin())
+        parts.append(f"device-only takes {ms(float(times[level, depth]))}{_even(answer, grid.levels[level])}")
+    if answer.plan.split != 0:
+        size = float(grid.payload_bytes[0, 0])
+        parts.append(
+            f"cloud-only takes {ms(float(times[:, 0].min()))}, {ms(size * ms_per_byte(q.uplink_mbps))} of it to send "
+            f"{kilobytes(size)} as {spoken(q.encoding)}"
+        )
+    if q.encoding != JPEG and jpeg_ms > q.slo_ms:
+        parts.append(f"as {spoken(JPEG)} it takes {ms(jpeg_ms)}")
+    inner = [split for split in answer.candidates if 0 < split < depth]
+    if inner and answer.plan.split not in inner:
+        level, at = divmod(int(times[:, inner].argmin()), len(inner))
+        least = ms(float(times[level, inner[at]]))
+        parts.append(f"the best cut, after block {inner[at]} {_at(answer, grid.levels[level])}, takes {least}")
+    words = "; ".join(parts)
+    sentences = [f"{words[0].upper()}{words[1:]}."] if words else []
+    if q.encoding != JPEG and jpeg_ms <= q.slo_ms:
+        sentences.append(f"As {spoken(JPEG)}, cloud-only would meet it in {ms(jpeg_ms)}.")
+    if answer.plan.level:
+        sentences.append(f"Without merging, this plan would take {ms(float(times[0, answer.plan.split]))}.")
+    return " ".join(sentences)
+
+
+def _even(answer: Answer, level: float) -> str:
+    return f" even {_at(answer, level)}" if level else ""
+
+
+def _accuracy(answer: Answer, stored: AccuracyTable | None) -> str:
+    if stored is None:
+        return "Accuracy: none is stored for this model."
+    family, level = answer.question.family, answer.plan.level
+    row = stored.row(family, level)
+    if row is None:
+        known = [one for one in stored.rows if one.schedule == family or one.level == 0]
+        last = max(known, key=lambda one: one.level, default=None)
+        strongest = f"; {_at(answer, last.level)} it is {percent(last.top1)}" if last else ""
+        return f"Accuracy: none is stored for so strong a level{strongest}."
+    where = "there" if abs(row.level - level) < 1e-9 else f"at least that {_at(answer, row.level)},"
+    text = f"Accuracy {where} {percent(row.top1)} (stored, {row.n}{NBSP}images"
+    unmerged = stored.row(family, 0.0)
+    if unmerged is not None and level > 0:
+        text += f"; {percent(unmerged.top1)} unmerged"
+    return text + ")."
+
+
+def spoken(encoding: str) -> str:
+    """An encoding as prose has it: jpeg85 is JPEG 85."""
+    if encoding == "raw":
+        return "raw pixels"
+    name = encoding.rstrip("0123456789")
+    quality = encoding[len(name) :]
+    return f"{name.upper()}{NBSP}{quality}" if quality else name.upper()
+
+
+def _listed(parts: list[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)

@@ -1,0 +1,177 @@
+"""Tidy tables behind the figures, one function for each. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from janus.accuracy import AccuracyTable
+from janus.grid import ms_per_byte
+from janus.workbench.question import JPEG
+from janus.workbench.words import ms_short
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from janus.workbench.answer import Answer
+
+PARTS = ("device_ms", "encode_ms", "uplink_ms", "round_trip_ms", "cloud_ms")
+# A bar so much taller than what matters (the plan, the SLO) is cut off, and an SLO so much higher than the plan is not
+# drawn: either would squeeze all else into a line.
+TALLEST = 2.5
+HEADROOM = 1.15
+# Above this share of the axis there is no room for a label on top of a bar.
+LABELLED = 0.92
+
+
+def token_table(answer: Answer) -> pd.DataFrame:
+    """Tokens left after the embedding (block 0) and after each block.
+
+    Columns: ``block``, ``removed`` in it, ``tokens`` after it, ``unmerged`` (what it would be at level 0), ``side``
+    (``device`` or ``cloud``), ``payload_bytes`` if the model were cut behind it. ``attrs["block_range"]`` is the range
+    of its axis.
+    """
+    import pandas as pd
+
+    block = np.arange(answer.depth + 1)
+    here = answer.here
+    table = pd.DataFrame(
+        {
+            "block": block,
+            "removed": [0, *answer.merging.removed],
+            "tokens": answer.merging.tokens,
+            "unmerged": answer.merging.tokens[0],
+            "side": np.where((block <= answer.plan.split) & (answer.plan.split > 0), "device", "cloud"),
+            "payload_bytes": here.payload_bytes[0],
+        }
+    )
+    table.attrs["block_range"] = _columns(answer)
+    return table
+
+
+def _columns(answer: Answer) -> list[float]:
+    """Ends of the axis that tokens and latencies share, one column for each split; one more where there is a JPEG."""
+    return [(0 if answer.question.encoding == JPEG else _jpeg_at(answer)) - 0.7, answer.depth + 0.7]
+
+
+def _jpeg_at(answer: Answer) -> int:
+    """Column of the JPEG: left of split 0, and further left the narrower the columns are."""
+    return -max(round(answer.depth / 12), 1)
+
+
+def latency_table(answer: Answer) -> pd.DataFrame:
+    """Modelled latency of every split at the plan's level, by part.
+
+    Columns: ``position`` (the split; below 0 for the picture as JPEG, where the encoding is another), ``split``,
+    ``travels_as``, `PARTS`, their sum ``modelled_ms``, ``payload_bytes``, ``tokens_at_split``, ``meets_slo``,
+    ``candidate`` (Janus tries it), ``chosen``; and for the figure ``label`` (the sum in a few characters) and ``over``
+    (whether the bar is too tall to write it on top). ``attrs`` holds ``top_ms``, the top of its axis, and
+    ``position_range``.
+
+    ``round_trip_ms`` is the round trip and the answer's way back.
+    """
+    import pandas as pd
+
+    q, here, splits = answer.question, answer.here, np.arange(answer.depth + 1)
+    frames = [_parts(answer, here, 0, splits, position=splits)]
+    if q.encoding != JPEG:
+        level = answer.jpeg.levels.index(answer.plan.level)
+        frames.insert(0, _parts(answer, answer.jpeg, level, np.array([0]), position=np.array([_jpeg_at(answer)])))
+    table = pd.concat(frames, ignore_index=True)
+    table["meets_slo"] = table["modelled_ms"] <= q.slo_ms
+    table["candidate"] = table["position"].isin(answer.candidates)
+    table["chosen"] = table["position"] == answer.plan.split
+    total = table["modelled_ms"]
+    matters = max(answer.modelled_ms, q.slo_ms if q.slo_ms <= TALLEST * answer.modelled_ms else 0.0)
+    top = HEADROOM * max(matters, min(total.max(), TALLEST * matters))
+    table["label"] = [ms_short(ms) for ms in total]
+    table["over"] = total > LABELLED * top
+    table.attrs = {"top_ms": float(top), "position_range": _columns(answer)}
+    return table
+
+
+def _parts(answer: Answer, grid, level: int, splits: np.ndarray, position: np.ndarray) -> pd.DataFrame:
+    """Rows of ``latency_table`` for one level of a grid that has a column for each of ``splits`` from 0 on."""
+    import pandas as pd
+
+    q, at = answer.question, splits
+    sends = grid.payload_bytes[level, at] > 0
+    table = pd.DataFrame(
+        {
+            "position": position,
+            "split": splits,
+            "travels_as": [grid.travels_as[i] for i in at],
+            "device_ms": grid.device_ms[level, at],
+            "encode_ms": grid.encode_ms[level, at],
+            "uplink_ms": np.where(sends, grid.payload_bytes[level, at] * ms_per_byte(q.uplink_mbps), 0.0),
+            "round_trip_ms": np.where(sends, q.rtt_ms + grid.downlink_ms, 0.0),
+            "cloud_ms": grid.cloud_ms[level, at],
+        }
+    )
+    table["modelled_ms"] = grid.modelled_ms(q.uplink_mbps, q.rtt_ms)[level, at]
+    table["payload_bytes"] = grid.payload_bytes[level, at]
+    table["tokens_at_split"] = grid.tokens_at_split[level, at]
+    return table
+
+
+def level_table(answer: Answer) -> pd.DataFrame:
+    """Every level with the fastest of the splits that were free to choose.
+
+    Columns: ``level``, ``modelled_ms``, ``meets_slo``, ``chosen``.
+    """
+    import pandas as pd
+
+    levels = np.array(answer.grid.levels)
+    return pd.DataFrame(
+        {
+            "level": levels,
+            "modelled_ms": answer.least_ms,
+            "meets_slo": answer.least_ms <= answer.question.slo_ms,
+            "chosen": levels == answer.plan.level,
+        }
+    )
+
+
+def accuracy_table(answer: Answer, stored: AccuracyTable | None, live: Iterable[dict] = ()) -> pd.DataFrame:
+    """Measured accuracy over the levels of the question's schedule, stored and live.
+
+    Columns: ``kind`` (``stored`` or ``live``), ``level``, ``top1``, ``low``, ``high`` (95 %), ``n``, ``now`` (whether
+    it is of the present plan, or, stored, unsplit), ``modelled_ms`` (at that level, with the fastest of the free
+    splits). ``attrs`` holds the ranges of the axes.
+
+    Args:
+        answer: What it belongs to.
+        stored: Stored accuracies of the model.
+        live: Rows of `janus.evaluate.Running.row`, with ``now`` added.
+    """
+    import pandas as pd
+
+    family = answer.question.family
+    rows = []
+    for row in stored.rows if stored else ():
+        if (row.schedule == family or row.level == 0) and not row.codec:
+            rows.append(("stored", row.level, row.top1, row.low, row.high, row.n, True))
+    for found in live:
+        if found["schedule"] == family or found["level"] == 0:
+            low, high = found["ci95"]
+            rows.append(("live", found["level"], found["top1"], low, high, found["n"], found["now"]))
+    table = pd.DataFrame(rows, columns=["kind", "level", "top1", "low", "high", "n", "now"]).astype({"now": bool})
+    table = table.drop_duplicates(["kind", "level", "now"]).sort_values(["kind", "level"], ignore_index=True)
+    # Between two levels of the grid the latency is read off the line between them.
+    levels, ms, slo_ms = np.array(answer.grid.levels), answer.least_ms, answer.question.slo_ms
+    table["modelled_ms"] = np.interp(table["level"].astype(float), levels, ms)
+    known = table[["low", "high"]].to_numpy() if len(table) else np.array([0.0, 100.0])
+    table.attrs = {
+        "top1_range": _padded(known.min(), known.max(), least=0.0, most=100.0),
+        "level_range": _padded(0.0, max(levels[-1], answer.plan.level) or 1.0),
+        "modelled_ms_range": _padded(ms.min(), max(ms.max(), slo_ms if slo_ms <= TALLEST * ms.max() else 0.0)),
+    }
+    return table
+
+
+def _padded(low: float, high: float, least: float = -np.inf, most: float = np.inf) -> list[float]:
+    """A range with a little room at both ends."""
+    room = 0.05 * (high - low) or 1.0
+    return [float(max(low - room, least)), float(min(high + room, most))]

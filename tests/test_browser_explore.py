@@ -1,0 +1,158 @@
+"""The workbench in JupyterLab, in Chromium, at a keyboard."""
+
+import re
+
+import nbformat
+import pytest
+from conftest import CHECKOUT
+
+SHOTS = CHECKOUT / "artefacts"
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+FIGURES = ".janus-figures .infolayer"
+NOT_BUSY = "() => document.querySelector('.janus-sentence b') && !document.querySelector('.janus-busy')"
+# Contrast of a text in the figures against the page, as WCAG 2 counts it.
+CONTRAST = """() => {
+    const light = (colour) => {
+        const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((v) => v / 255)
+            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const text = light(getComputedStyle(document.querySelector('.janus-figures .xtick text')).fill);
+    const page = light(getComputedStyle(document.querySelector('.jp-NotebookPanel-notebook')).backgroundColor);
+    return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
+}"""
+
+
+def control(name, inside):
+    """A part of the control with that label."""
+    return f'.janus-controls .widget-hbox:has(> .widget-slider label:text-is("{name}")) {inside}'
+
+
+def menu(name):
+    return f'.janus-explorer .widget-dropdown:has(label:text-is("{name}")) select'
+
+
+def type_into(book, name, text):
+    """Replace what is in a box, as at a keyboard."""
+    box = book.page.locator(control(name, "input")).first
+    box.fill(text)
+    box.press("Enter")
+
+
+def settled(book):
+    """Nothing is being loaded, timed or measured, and the figures are there."""
+    book.page.wait_for_selector(FIGURES + " .annotation-text", timeout=60_000)
+    book.page.wait_for_function(NOT_BUSY, timeout=240_000)
+
+
+def shot(book, name):
+    SHOTS.mkdir(exist_ok=True)
+    book.page.evaluate("document.querySelector('.janus-explorer').closest('.jp-Cell').scrollIntoView()")
+    book.page.screenshot(path=SHOTS / f"explore-{name}.png")
+
+
+@pytest.fixture
+def book(open_notebook):
+    """The notebook of the repository, run, with nothing under way."""
+    book = open_notebook("notebooks/explore.ipynb")
+    book.run_all()
+    settled(book)
+    assert book.cell_errors() == []
+    return book
+
+
+def test_the_notebook_answers_at_a_keyboard(book):
+    """Every number can be moved by keys, and sentence, box and figures follow; nothing fails, nothing leaves."""
+    page = book.page
+    # The device's times differ from machine to machine; these do not.
+    page.locator(menu("Device")).select_option(label="2-core EPYC (stored)")
+    page.wait_for_function("() => document.querySelector('.janus-sentence').textContent.includes('19.6')")
+    for name, key in (("Bandwidth", "ArrowRight"), ("Round trip", "ArrowLeft"), ("SLO", "ArrowRight"),
+                      ("Level", "ArrowRight"), ("Split", "ArrowRight")):  # fmt: skip
+        sentence, figures = book.text(".janus-sentence"), book.text(FIGURES)
+        box = page.locator(control(name, "input")).first.element_handle()
+        value = box.input_value()
+        book.press(control(name, ".noUi-handle"), key)
+        book.changed(".janus-sentence", sentence)
+        if name in ("SLO", "Level", "Split"):
+            book.changed(FIGURES, figures)
+        page.wait_for_function("([box, value]) => box.value !== value", arg=[box, value])
+    assert "you cut after block 1 of 12" in book.text(".janus-sentence")
+
+    book.press('.janus-picture .widget-slider:has(label:text-is("After block")) .noUi-handle', "Home")
+    page.wait_for_selector('.janus-picture figcaption:text("none merged yet")')
+
+    sentence = book.text(".janus-sentence")
+    type_into(book, "Bandwidth", "ten")
+    page.wait_for_selector(".janus-banner [role=alert]")
+    assert "'ten' is not a number" in book.text(".janus-banner")
+    assert book.text(".janus-sentence") == sentence
+    type_into(book, "Bandwidth", "17")
+    page.wait_for_selector(".janus-banner", state="hidden")
+    assert "Under 17\N{NO-BREAK SPACE}Mbit/s" in book.text(".janus-sentence")
+
+    page.locator('.janus-controls button:text-is("Reset")').press("Enter")
+    page.wait_for_function("() => document.querySelector('.janus-sentence').textContent.includes('Under 10')")
+    assert book.console_errors == []
+    assert book.outside == []
+
+
+def test_the_screen_fits_a_laptop_in_light_and_dark(book):
+    """At 1440 x 900 with the file browser open all of it is seen at once, and texts of the figures can be read."""
+    page = book.page
+    screen = page.locator(".janus-explorer").first
+    view = page.locator(".jp-WindowedPanel-outer").first.bounding_box()
+
+    assert screen.bounding_box()["height"] < view["height"]
+    assert screen.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+    stage = page.locator(".janus-stage").first.bounding_box()
+    drawn = page.locator(".janus-figures .main-svg").first.bounding_box()
+    assert abs(drawn["width"] - stage["width"]) < 2
+    for words in page.locator(f"{FIGURES} .annotation-text").all():
+        place = words.bounding_box()
+        assert place["x"] >= stage["x"] and place["x"] + place["width"] <= stage["x"] + stage["width"] + 1
+
+    for theme in ("Light", "Dark"):
+        page.evaluate(
+            "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", f"JupyterLab {theme}"
+        )
+        page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(theme == 'Light').lower()}'")
+        page.wait_for_function(f"() => ({CONTRAST})() > 7")
+        shot(book, theme.lower())
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
+
+
+def test_accuracy_streams_in_on_real_images_and_can_be_cancelled(open_notebook, lab, shared):
+    """With weights and images on disk the interval moves as images come in; Cancel stops it, controls still answer."""
+    source = (
+        f"import os\nos.environ['JANUS_SHARED'] = {str(shared)!r}\nimport janus\n"
+        "janus.Explorer(device='orin-nx', calibrate=False)"
+    )
+    cells = [nbformat.v4.new_code_cell(source)]
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL}), lab.root / "notebooks" / "live.ipynb"
+    )
+    book = open_notebook("notebooks/live.ipynb")
+    book.run_all()
+    page = book.page
+    page.wait_for_selector(".janus-sentence b", timeout=60_000)
+    type_into(book, "Images", "650")
+    for count in (32, 96):
+        page.wait_for_function(
+            "(least) => Number((document.querySelector('.janus-sentence').textContent"
+            ".match(/on (\\d+) of 650 images/) ?? [])[1]) >= least",
+            arg=count,
+            timeout=180_000,
+        )
+    sentence = book.text(".janus-sentence")
+    type_into(book, "Bandwidth", "9")
+    assert "Under 9" in book.changed(".janus-sentence", sentence)
+    shot(book, "live")
+    page.locator('.janus-controls button:text-is("Cancel")').press("Enter")
+    page.wait_for_function(NOT_BUSY)
+    stopped = re.search(r"Live: ([\d.]+).%.* on (\d+) images", book.text(".janus-sentence"))
+
+    assert float(stopped[1]) > 50 and int(stopped[2]) < 650
+    assert "imagenet_val 1" in book.text(".janus-picture")
+    page.wait_for_selector('.janus-controls button:text-is("Evaluate"):enabled')
+    assert book.cell_errors() == [] and book.console_errors == [] and book.outside == []

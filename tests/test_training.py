@@ -1,0 +1,209 @@
+"""Training the demo model: stops and goes on as if it had not stopped, grows without a jump, exports what loads."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file
+from torch.testing import assert_close
+
+from janus.cli import main
+from janus.demo import CLASSES
+from janus.errors import JanusError
+from janus.training import RECIPES, Recipe, Stage, train
+from janus.training.batches import windows
+from janus.training.checkpoint import load_state
+from janus.training.export import export
+from janus.training.network import Student, cosines, grown
+from janus.training.recipe import GRID
+from janus.weights import file_hash
+
+TINY = Recipe(
+    name="tiny",
+    stages=(
+        Stage(window=2, depth=1, steps=3, batch=24, dense=1.0),
+        Stage(window=3, depth=2, steps=3, batch=24, dense=0.5),
+    ),
+    warmup=2,
+    validation=24,
+)
+
+
+# The command in a process that gets SIGTERM, as its whole group would, after its first step.
+SIGNALLED = """
+import os, signal
+from janus.cli import main
+from janus.training import loop
+
+step = loop._Run._one
+
+def stepped(self, *given):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return step(self, *given)
+
+loop._Run._one = stepped
+main()
+"""
+
+
+def stop_after(images):
+    """An event and a `tell` that sets it when so many images are seen."""
+    stop = threading.Event()
+    return stop, lambda progress: stop.set() if progress.images >= images else None
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """A run that was never stopped."""
+    return train(TINY, tmp_path_factory.mktemp("unbroken"), seed=3)
+
+
+@pytest.mark.parametrize("images", [24, 72, 120])
+def test_a_stopped_run_goes_on_to_the_same_weights(unbroken, tmp_path, images):
+    """Stopped in either stage or between them, it ends bit for bit where an unbroken run ends."""
+    stop, tell = stop_after(images)
+    _, half = train(TINY, tmp_path, seed=3, stop=stop, tell=tell)
+    student, facts = train(TINY, tmp_path, seed=3)
+
+    assert half["images"] == images
+    assert facts["images"] == unbroken[1]["images"] == TINY.images
+    assert facts["validations"] == unbroken[1]["validations"]
+    for name, tensor in unbroken[0].state_dict().items():
+        assert torch.equal(student.state_dict()[name], tensor), name
+
+
+def test_rendering_in_another_process_changes_nothing(unbroken, tmp_path):
+    """Workers only render."""
+    student, _ = train(TINY, tmp_path, seed=3, workers=1)
+
+    assert torch.equal(student.vit.head.weight, unbroken[0].vit.head.weight)
+
+
+def test_a_state_of_another_seed_or_recipe_is_refused(tmp_path):
+    """And a file that is no state."""
+    stop, tell = stop_after(24)
+    train(TINY, tmp_path, seed=3, stop=stop, tell=tell)
+    with pytest.raises(JanusError, match="another seed"):
+        train(TINY, tmp_path, seed=4)
+    with pytest.raises(JanusError, match="another recipe"):
+        train(RECIPES["smoke"], tmp_path, seed=3)
+    (tmp_path / "state.safetensors").write_bytes(b"no state")
+    with pytest.raises(JanusError, match="not a training state"):
+        train(TINY, tmp_path, seed=3)
+
+
+def test_training_lowers_the_loss():
+    """On one batch again and again, within a few steps."""
+    torch.manual_seed(0)
+    student, batch = Student(1), windows("train", range(24), 2, 1)
+    optimiser = torch.optim.AdamW(student.groups(0.05), lr=1e-3)
+    seen = []
+    for _ in range(12):
+        optimiser.zero_grad()
+        losses = student.losses(batch, 1.0)
+        losses.total.backward()
+        optimiser.step()
+        seen.append(losses.total.item())
+
+    assert seen[-1] < 0.8 * seen[0]
+
+
+@pytest.mark.parametrize("depth", [3, 5])
+def test_growing_keeps_the_function(depth):
+    """New blocks add nothing until they learn."""
+    torch.manual_seed(0)
+    student, batch = Student(2).eval(), windows("val", range(2), 3, 1)
+    taller = grown(student, depth).eval()
+
+    assert len(taller.vit.blocks) == depth
+    assert_close(taller.losses(batch, 1.0).total, student.losses(batch, 1.0).total, rtol=1e-5, atol=1e-5)
+    taller.losses(batch, 1.0).total.backward()
+    assert all(block.mlp.fc2.weight.grad.abs().max() > 0 for block in taller.vit.blocks)
+
+
+def test_a_window_of_the_whole_is_what_timm_computes():
+    """The last stage trains the very function that is embedded."""
+    torch.manual_seed(0)
+    student, batch = Student(2).eval(), windows("val", range(2), GRID, 1)
+    pixels = batch.pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    assert_close(student(pixels, batch.places)[0], student.vit(pixels))
+
+
+def test_patches_know_their_object():
+    """Targets of the patches: the main object's class where its cells are, its centre, and 0 for background."""
+    batch = windows("train", range(24), 7, 1)
+    middle = batch.cells.view(24, 49, 4, 4)[:, :, 2, 2] == 1  # the cell whose centre is next to the patch's
+    own = batch.owners == batch.label[:, None] + 1
+    nearest = batch.ways.abs().amax(2).argmin(1)
+
+    assert (own & middle).sum() > 0.9 * middle.sum() > 0
+    assert (batch.ways.abs().amax(2).gather(1, nearest[:, None]) <= 0.5).all()
+    assert sorted(batch.label.tolist()) == list(range(len(CLASSES)))
+    assert (batch.owners == 0).any()
+
+
+def test_first_filters_are_independent():
+    """The cosine filters span as many directions as there are channels."""
+    filters = cosines(192).flatten(1)
+
+    assert torch.linalg.matrix_rank(filters) == 192
+
+
+def test_the_exported_file_is_timms(tmp_path):
+    """Names and shapes of ViT-Tiny with as many classes, in float16, hashed."""
+    facts = export(Student(12), tmp_path / "model.safetensors")
+    state = load_file(tmp_path / "model.safetensors")
+    wanted = timm.create_model("vit_tiny_patch16_224", num_classes=len(CLASSES)).state_dict()
+
+    assert {name: tuple(t.shape) for name, t in state.items()} == {name: tuple(t.shape) for name, t in wanted.items()}
+    assert {t.dtype for t in state.values()} == {torch.float16}
+    assert facts["sha256"] == file_hash(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_recipes_end_as_vit_tiny(recipe):
+    """Batches hold as many pictures of each class, depth and window only grow, and the network ends with 12 blocks."""
+    assert all(stage.batch % len(CLASSES) == 0 for stage in recipe.stages)
+    assert [s.depth for s in recipe.stages] == sorted(s.depth for s in recipe.stages)
+    assert [s.window for s in recipe.stages] == sorted(s.window for s in recipe.stages)
+    assert recipe.stages[-1].depth == 12
+    assert RECIPES["full"].stages[-1].window == GRID
+
+
+def test_the_learning_rate_rises_and_falls():
+    """Warm-up to the peak, then downwards only, across stages too, to the floor."""
+    recipe = RECIPES["full"]
+    rates = [recipe.rate(i, step) for i, stage in enumerate(recipe.stages) for step in range(stage.steps)]
+    top = rates.index(max(rates))
+
+    assert recipe.warmup - 1 <= top <= recipe.warmup
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(recipe.peak * recipe.floor, rel=0.01)
+
+
+def test_sigterm_ends_it_with_a_state_and_the_command_goes_on(tmp_path, capsys):
+    """Told to stop at its first sign of progress, it leaves a state; the second run finishes and exports."""
+    given = ["train-demo", "--recipe", "smoke", "--work", str(tmp_path / "work"), "--threads", "1"]
+    quiet = {name: value for name, value in os.environ.items() if name != "CI"}
+    with subprocess.Popen(
+        [sys.executable, "-c", SIGNALLED, *given, "--workers", "1"], stdout=subprocess.PIPE, text=True, env=quiet
+    ) as process:
+        out, _ = process.communicate()
+
+    assert process.returncode == 130
+    assert "stopped; the same command goes on." in out
+    stopped, _ = load_state(tmp_path / "work" / "state.safetensors")
+    assert 0 < stopped["images"] < RECIPES["smoke"].images
+
+    main([*given, "--workers", "0", "--out", str(tmp_path / "m.safetensors"), "--json"])
+    doc = json.loads(capsys.readouterr().out)
+
+    assert doc["results"][0]["images"] == RECIPES["smoke"].images
+    assert doc["results"][0]["file"]["sha256"] == file_hash(tmp_path / "m.safetensors")
+    assert json.loads((tmp_path / "m.json").read_text())["results"] == doc["results"]
