@@ -165,7 +165,7 @@ def chance(policy, plan, slo_ms):
     """The policy's own chance of a plan."""
     if plan[1] == len(GRID.splits) - 1:
         return policy.chances.local([slo_ms])[0, plan[0]]
-    return policy.chances.answered_by(*plan, [slo_ms])[0]
+    return policy.chances.answered_by(*plan, [slo_ms], policy.chances.factors())[0]
 
 
 @given(st.integers(0, 100), st.floats(20, 400))
@@ -175,10 +175,11 @@ def test_chances_of_many_plans_are_those_of_each(seed, slo_ms):
     for mbps in np.random.default_rng(seed).lognormal(0, 1.5, 20):
         tell(policy, float(mbps))
     deadlines = [slo_ms / 2, slo_ms]
-    plans = policy.chances.candidates(deadlines)
-    together = policy.chances.answered(plans, policy.chances.log_left_ms(plans, deadlines))
+    plans, factors = policy.chances.candidates(deadlines), policy.chances.factors()
+    together = policy.chances.answered(plans, policy.chances.log_left_ms(plans, deadlines, factors))
     for at, (level, split) in enumerate(zip(plans.level, plans.split, strict=True)):
-        assert policy.chances.answered_by(level, split, deadlines) == pytest.approx(together[:, at], abs=1e-9)
+        alone = policy.chances.answered_by(level, split, deadlines, factors)
+        assert alone == pytest.approx(together[:, at], abs=1e-9)
 
 
 def test_accuracy_that_is_given_up_is_booked_and_grows_dearer():

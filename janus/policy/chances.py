@@ -15,8 +15,9 @@ from janus.grid import PlanGrid
 from janus.policy.forecast import Residual, RoundTrips, SpreadForecast, below
 from janus.units import bytes_per_ms_to_mbps
 
-# Three-point Gauss-Hermite rule: compute at these standard deviations, with these weights, stands for its spread.
-NODES = (-math.sqrt(3), 0.0, math.sqrt(3))
+# Three-point Gauss-Hermite rule: compute so many standard deviations below its mean, at it and above it, with these
+# weights, stands for its spread.
+NODE = math.sqrt(3)
 WEIGHTS = (1 / 6, 2 / 3, 1 / 6)
 # Quantiles of the round trip that go with them.
 RTT_NODES = (1 / 24, 1 / 2, 23 / 24)
@@ -25,6 +26,8 @@ NO_TIME_MS = 1e-9
 # Situations whose safest splits are kept.
 REMEMBERED = 4096
 
+Factors = list[tuple[float, float, float, float]]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plans:
@@ -32,6 +35,7 @@ class Plans:
 
     Attributes:
         level, split: Where they stand in the grid, [plans].
+        places: The other way round: which of them a (level, split) is.
         pictures: How many send the picture.
         parts: What they take beside the transfer: other, device and cloud milliseconds, and ones, [4, plans].
         log_mbps_ms: Logarithm of the goodput that brings the payload through in a millisecond, [plans].
@@ -43,6 +47,7 @@ class Plans:
 
     level: np.ndarray
     split: np.ndarray
+    places: dict[tuple[int, int], int]
     pictures: int
     parts: np.ndarray
     log_mbps_ms: np.ndarray
@@ -79,6 +84,10 @@ class Chances:
         self._other_ms = grid.encode_ms[:, :-1] + grid.downlink_ms
         self._payload = grid.payload_bytes[:, :-1].astype(np.float64)
         self._finish_ms = grid.finish_ms[:, :-1]
+        # The least compute of a frame that is finished on the device after all.
+        self._least_ms = min(self.local_ms.min(), (self._device_ms + self._finish_ms)[:, 1:].min(initial=math.inf))
+        columns = (self._other_ms, self._device_ms, self._cloud_ms, self._payload)
+        self._rows = np.stack(columns, axis=-1).tolist()
         self._safest: dict[tuple, bytes] = {}
         self._taken: dict[tuple, Plans] = {}
 
@@ -101,6 +110,7 @@ class Chances:
         return Plans(
             level=level,
             split=split,
+            places={where: at for at, where in enumerate(zip(level.tolist(), split.tolist(), strict=True))},
             pictures=int((split == 0).sum()),
             parts=np.stack([other, device, cloud, np.ones(len(level))]),
             log_mbps_ms=np.log(bytes_per_ms_to_mbps(self._payload[level, split])),
@@ -113,39 +123,35 @@ class Chances:
         logs = np.array([[math.log(ms) - self.device.mean] for ms in deadlines_ms])
         return below((logs - self._log_local_ms) / self.device.sigma)
 
-    def log_left_ms(self, plans: Plans, deadlines_ms: list[float]) -> np.ndarray:
+    def factors(self) -> Factors:
+        """For each node what other, device and cloud milliseconds count, and the round trip.
+
+        Last, without a round trip, for a device that begins at once.
+        """
+        device, cloud, rtt_ms = self.device.factors(NODE), self.cloud.factors(NODE), self.round_trips.quantile_ms
+        nodes = [(-1.0, -a, -b, -rtt_ms(q)) for a, b, q in zip(device, cloud, RTT_NODES, strict=True)]
+        return [*nodes, (-1.0, -device[1], 0.0, 0.0)]
+
+    def log_left_ms(self, plans: Plans, deadlines_ms: list[float], factors: Factors) -> np.ndarray:
         """Logarithm of what is left for the transfer at each node, and, last, to a device that begins at once.
 
         Returns:
             Shape [deadlines, nodes + 1, plans]: one product for all, with a row of factors for each node.
         """
-        factors = self._factors()
-        factors.append((-1.0, -self.device.factor(0), 0.0, 0.0))
         rows = np.array([(a, b, c, d + ms) for ms in deadlines_ms for a, b, c, d in factors])
         left_ms = (rows @ plans.parts).reshape(len(deadlines_ms), len(factors), -1)
         return np.log(np.maximum(left_ms, NO_TIME_MS, out=left_ms), out=left_ms)
 
-    def _factors(self) -> list[tuple[float, float, float, float]]:
-        """For each node what other, device and cloud milliseconds count, and the round trip."""
-        return [
-            (-1.0, -self.device.factor(node), -self.cloud.factor(node), -self.round_trips.quantile_ms(q))
-            for node, q in zip(NODES, RTT_NODES, strict=True)
-        ]
-
-    def answered_by(self, level: int, split: int, deadlines_ms: list[float]) -> list[float]:
+    def answered_by(self, level: int, split: int, deadlines_ms: list[float], factors: Factors) -> list[float]:
         """The chance that the cloud's answer to one plan is there by each deadline."""
-        parts = (self._other_ms[level, split], self._device_ms[level, split], self._cloud_ms[level, split], 1.0)
-        takes_ms = [sum(a * b for a, b in zip(parts, factors, strict=True)) for factors in self._factors()]
-        payload = self._payload[level, split]
-        needed = [
-            math.log(bytes_per_ms_to_mbps(payload / max(ms + one, NO_TIME_MS)))
-            for ms in deadlines_ms
-            for one in takes_ms
-        ]
-        chances = self.goodput.chance_of_log(np.array(needed)).tolist()
-        return [
-            sum(w * c for w, c in zip(WEIGHTS, chances[at : at + 3], strict=True)) for at in range(0, len(chances), 3)
-        ]
+        other, device, cloud, payload = self._rows[level][split]
+        takes_ms = [a * other + b * device + c * cloud + d for a, b, c, d in factors[:-1]]
+        least, chance = payload / NO_TIME_MS, self.goodput.chance_of_one
+        chances = []
+        for ms in deadlines_ms:
+            needed = [payload / (ms + one) if ms + one > NO_TIME_MS else least for one in takes_ms]
+            chances.append(sum(w * chance(bytes_per_ms_to_mbps(x)) for w, x in zip(WEIGHTS, needed, strict=True)))
+        return chances
 
     def answered(self, plans: Plans, log_left_ms: np.ndarray) -> np.ndarray:
         """The chance that the cloud's answer is there, [deadlines, plans]."""
@@ -171,6 +177,10 @@ class Chances:
         spare -= self.device.mean
         spare /= self.device.sigma
         return below(np.minimum(spare, sigmas)) * (spare >= 0)
+
+    def may_be_caught(self, deadline_ms: float) -> bool:
+        """Whether the device could finish any plan by then when no answer came."""
+        return deadline_ms >= self._least_ms * math.exp(self.device.mean)
 
     def _safest_at(self, deadline_ms: float) -> bytes:
         """For each level the split that needs the least bandwidth, compute a standard deviation slower than expected.

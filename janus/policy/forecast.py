@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from functools import cache
 from statistics import NormalDist
@@ -47,6 +47,7 @@ class SpreadForecast(Estimator):
         self._errors: deque[float] = deque()
         self._sorted: list[float] = []
         self._array: np.ndarray | None = None
+        self._steps = np.empty(0)
         self.cap_mbps = math.inf
 
     def _add(self, mbps: float) -> None:
@@ -94,17 +95,35 @@ class SpreadForecast(Estimator):
         """Probability that the next goodput is at least so much; any shape, entries above 0."""
         return self.chance_of_log(np.log(mbps))
 
+    def chance_of_one(self, mbps: float) -> float:
+        """The same for one number, without the toll of an array."""
+        error = (math.log(mbps) - self._base()) / self._scale
+        known, n = self._sorted, len(self._sorted)
+        if n < FEW:
+            return float(below(-error / SIGMA_OVER_MEAN))
+        above = bisect_right(known, error)
+        if above == 0:
+            return 1 - 0.25 / n
+        if above == n:
+            return 0.25 / n if error > known[-1] else 0.5 / n
+        low = known[above - 1]
+        return 1 - (above - 0.5 + (error - low) / (known[above] - low)) / n
+
     def chance_of_log(self, log_mbps: np.ndarray) -> np.ndarray:
-        """The same for a goodput's logarithm."""
-        base = min(self._mean, math.log(self.cap_mbps)) if self.cap_mbps < math.inf else self._mean
-        errors = (log_mbps - base) / self._scale
+        """The same for logarithms."""
+        errors = (log_mbps - self._base()) / self._scale
         n = len(self._sorted)
         if n < FEW:
             return below(-errors / SIGMA_OVER_MEAN)
         if self._array is None:
             self._array = np.array(self._sorted)
-            self._steps = 1 - (np.arange(n) + 0.5) / n
+            if len(self._steps) != n:
+                self._steps = 1 - (np.arange(n) + 0.5) / n
         return np.interp(errors, self._array, self._steps, left=1 - 0.25 / n, right=0.25 / n)
+
+    def _base(self) -> float:
+        """Logarithm of the median."""
+        return min(self._mean, math.log(self.cap_mbps)) if self.cap_mbps < math.inf else self._mean
 
     def _believed(self, mbps: float) -> float:
         return min(mbps, self.cap_mbps)
@@ -115,17 +134,16 @@ class Residual:
 
     Args:
         noise: The profile's own relative standard deviation, believed before the first frame.
+
+    Attributes:
+        mean, sigma: Of the logarithm.
     """
 
     def __init__(self, noise: float):
         # No clock is better than a tenth of a per cent.
         self._least = max(noise * noise / 2, 1e-6)
         self.mean, self._variance, self._seen = 0.0, max(noise * noise, 1e-6), 0
-
-    @property
-    def sigma(self) -> float:
-        """Standard deviation of the logarithm."""
-        return math.sqrt(max(self._variance, self._least))
+        self.sigma = math.sqrt(self._variance)
 
     def observe(self, measured_ms: float, expected_ms: float) -> None:
         """Take note of a compute time; nothing is learned where nothing was to be computed."""
@@ -135,10 +153,16 @@ class Residual:
         self._seen += 1
         self.mean += max(0.1, 1 / (self._seen + 2)) * error
         self._variance += 0.05 * (error * error - self._variance)
+        self.sigma = math.sqrt(max(self._variance, self._least))
 
     def factor(self, sigmas: float) -> float:
         """Compute over profile at so many standard deviations above the mean."""
         return math.exp(self.mean + sigmas * self.sigma)
+
+    def factors(self, sigmas: float) -> tuple[float, float, float]:
+        """The same so many deviations below the mean, at it, and above it."""
+        middle, step = math.exp(self.mean), math.exp(sigmas * self.sigma)
+        return middle / step, middle, middle * step
 
 
 class RoundTrips:

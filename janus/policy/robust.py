@@ -11,7 +11,7 @@ import numpy as np
 from janus.errors import JanusError
 from janus.grid import PlanGrid
 from janus.policy.base import Decision, FrameReport, HedgeRule, Policy, PolicySettings, Transfer
-from janus.policy.chances import Chances, Plans
+from janus.policy.chances import Chances
 from janus.policy.forecast import Residual, RoundTrips, SpreadForecast, below
 
 # Where no accuracy was measured: percent that the strongest level is taken to lose, and the power of the level by which
@@ -128,10 +128,15 @@ class JanusRobust(Policy):
             return self._plan(now_s, *published)
         deadlines_ms, chances = self._deadlines(slo_ms), self.chances
         own, plans = chances.local(deadlines_ms), chances.candidates(deadlines_ms)
-        log_left_ms = chances.log_left_ms(plans, deadlines_ms)
+        factors = chances.factors()
+        log_left_ms = chances.log_left_ms(plans, deadlines_ms, factors)
         answered = chances.answered(plans, log_left_ms)
-        stays = published[1] == len(self.grid.splits) - 1
-        chance = own[:, published[0]].tolist() if stays else chances.answered_by(*published, deadlines_ms)
+        if published[1] == len(self.grid.splits) - 1:
+            chance = own[:, published[0]].tolist()
+        elif (at := plans.places.get(published)) is not None:
+            chance = answered[:, at].tolist()
+        else:
+            chance = chances.answered_by(*published, deadlines_ms, factors)
 
         # What an answer in time is worth: on the device alone, by the cloud, finished on the device.
         levels, count, base = len(self.grid.levels), len(plans.level), float(self.accuracy[published])
@@ -146,27 +151,44 @@ class JanusRobust(Policy):
         finish_ms = chances.local_ms[fallback]
 
         # Sent, and finished on the device where no answer comes.
-        caught = self._caught(plans, log_left_ms, finish_ms)
-        saved = (1 - answered) * caught * (answered >= self.robust.hedge_chance)
-        nets = saved > 0
-        if len(deadlines_ms) > 1:
-            answered = np.where(nets, answered, answered[-1])
-        sent_met = answered + saved
-        sent_value = answered * sent_worth
-        pictures = plans.pictures
-        sent_value[:, :pictures] += saved[:, :pictures] * own_worth[fallback][:, None]
-        sent_value[:, pictures:] += saved[:, pictures:] * finished_worth[pictures:]
+        sent_met, sent_value, nets = answered, answered * sent_worth, None
+        if self.robust.hedge and chances.may_be_caught(slo_ms):
+            caught = chances.caught(plans, log_left_ms, finish_ms, self.robust.hedge_sigmas)
+            saved = (1 - answered) * caught * (answered >= self.robust.hedge_chance)
+            nets = saved > 0
+            sent_met = np.where(nets, answered, answered[-1]) if len(deadlines_ms) > 1 else answered
+            sent_value = sent_met * sent_worth
+            sent_met = sent_met + saved
+            pictures = plans.pictures
+            sent_value[:, :pictures] += saved[:, :pictures] * own_worth[fallback][:, None]
+            sent_value[:, pictures:] += saved[:, pictures:] * finished_worth[pictures:]
         floor = chance[-1] - SAME
         if len(deadlines_ms) > 1:
             floor = chance[-1] / self._slots(np.array(chance)) - SAME
-            own_slots = self._slots(own)
+            own_slots, bare_slots = self._slots(own), self._slots(answered)
             own_met, own_value = own_met / own_slots, own_value / own_slots
-            self._per_slot(plans, log_left_ms, finish_ms, deadlines_ms, sent_worth, sent_met, sent_value, nets)
+            bare_met, bare_value = answered[-1] / bare_slots, answered[-1] * sent_worth / bare_slots
+            if nets is None:
+                sent_met, sent_value = bare_met[None], bare_value[None]
+            else:
+                # A device that has begun to finish a frame ends the block that it is in before it takes the next one.
+                # Where that costs the camera's frames, the last of the deadlines is played without a hedge.
+                block_ms = float(finish_ms.max()) / self.grid.geometry.depth
+                earlier = [max(ms - block_ms, 1.0) for ms in deadlines_ms]
+                done = chances.answered(plans, chances.log_left_ms(plans, earlier, factors))
+                slots = np.where(nets, np.cumsum(1 - done, axis=0) + done + (1 - sent_met), bare_slots)
+                sent_met, sent_value = sent_met / slots, sent_value / slots
+                without = bare_value > sent_value.max(axis=0)
+                sent_met[-1], sent_value[-1] = (
+                    np.where(without, bare, hedged[-1])
+                    for bare, hedged in ((bare_met, sent_met), (bare_value, sent_value))
+                )
+                nets[-1] &= ~without
 
         # Never less likely in time than Janus as published.
         own_value = np.where(own_met >= floor, own_value, -np.inf)
         sent_value = np.where(sent_met >= floor, sent_value, -np.inf)
-        if max(own_met.max(), sent_met.max()) < HOPELESS:
+        if sent_met.max() < HOPELESS and own_met.max() < HOPELESS:
             return self._plan(now_s, *published)
         local, (deadline, remote) = int(own_value.argmax()), divmod(int(sent_value.argmax()), count)
         if max(own_value[local], sent_value[deadline, remote]) == -np.inf:
@@ -178,7 +200,7 @@ class JanusRobust(Policy):
         level, split = int(plans.level[remote]), int(plans.split[remote])
         finisher = int(fallback[deadline]) if split == 0 else level
         self._stake = _Stake(chance[-1], base, float(self.accuracy[level, split]), float(self.accuracy[finisher, -1]))
-        if not nets[deadline, remote]:
+        if nets is None or not nets[deadline, remote]:
             return self._plan(now_s, level, split)
         takes_ms = finish_ms[deadline] if split == 0 else self.grid.finish_ms[level, split]
         after_ms = deadlines_ms[deadline] - float(takes_ms) * self.device.factor(self.robust.hedge_sigmas)
@@ -194,32 +216,6 @@ class JanusRobust(Policy):
     def _slots(self, done: np.ndarray) -> np.ndarray:
         """Periods of a camera that a frame takes up, by its chance to be done by each deadline, [deadlines, …]."""
         return 1 + (1 - done).sum(axis=0)
-
-    def _per_slot(self, plans, log_left_ms, finish_ms, deadlines_ms, sent_worth, sent_met, sent_value, nets) -> None:
-        """Chances and values of what is sent, in place, by the periods of a camera that each takes up.
-
-        A device that has begun to finish a frame ends the block that it is in before it takes the next one. Where that
-        costs the camera's frames, the last of the deadlines is played without a hedge.
-        """
-        answered = self.chances.answered(plans, log_left_ms)
-        block_ms = float(finish_ms.max()) / self.grid.geometry.depth
-        earlier = [max(ms - block_ms, 1.0) for ms in deadlines_ms]
-        done = self.chances.answered(plans, self.chances.log_left_ms(plans, earlier))
-        bare_slots = self._slots(answered)
-        hedged_slots = np.cumsum(1 - done, axis=0) + done + (1 - sent_met)
-        slots = np.where(nets, hedged_slots, bare_slots)
-        sent_met /= slots
-        sent_value /= slots
-        bare = answered[-1] * sent_worth / bare_slots
-        without = bare > sent_value.max(axis=0)
-        sent_value[-1] = np.where(without, bare, sent_value[-1])
-        sent_met[-1] = np.where(without, answered[-1] / bare_slots, sent_met[-1])
-        nets[-1] &= ~without
-
-    def _caught(self, plans: Plans, log_left_ms: np.ndarray, finish_ms: np.ndarray) -> np.ndarray:
-        if not self.robust.hedge:
-            return np.zeros_like(log_left_ms[:, -1])
-        return self.chances.caught(plans, log_left_ms, finish_ms, self.robust.hedge_sigmas)
 
     def _plan(self, now_s: float, level: int, split: int, hedge: HedgeRule | None = None) -> Decision:
         mbps = self.estimator.estimate_mbps()
