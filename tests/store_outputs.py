@@ -1,7 +1,8 @@
 """Run notebooks in JupyterLab and keep their outputs: `python tests/store_outputs.py notebooks/explore.ipynb`.
 
 JupyterLab does the saving, which keeps widgets as a reference and not as megabytes of code. A reader on the web has no
-kernel for that reference: where the screen of the workbench would be, its picture is put.
+kernel for that reference: where the screen of the workbench would be, its picture is put. Each plotly figure gets a
+still beside it (`store_stills.py`), for viewers that draw no plotly.
 """
 
 import base64
@@ -13,6 +14,7 @@ from pathlib import Path
 import nbformat
 from lab_harness import FLAGS, Book, LabServer, find_chromium
 from playwright.sync_api import sync_playwright
+from store_stills import add_stills
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PICTURE = CHECKOUT / "data" / "pictures" / "workbench.png"
@@ -51,6 +53,7 @@ def main() -> None:
                 store(server, browser, Path(path).resolve().relative_to(CHECKOUT).as_posix())
         finally:
             server.close()
+        add_stills(browser, [Path(path) for path in sys.argv[1:]])
 
 
 if __name__ == "__main__":

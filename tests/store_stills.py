@@ -1,7 +1,7 @@
 """Add a still picture to every plotly figure that a notebook is stored with: `python tests/store_stills.py FILE…`.
 
 GitHub and most viewers on the web draw no plotly. JupyterLab prefers the live figure, and nbval compares no pictures.
-Run it after `store_outputs.py`.
+`store_outputs.py` does it too.
 """
 
 import base64
@@ -28,25 +28,32 @@ def still(page, figure: dict) -> str:
     """The figure as PNG, base64."""
     page.evaluate(DRAW, [figure["data"], figure["layout"] | {"width": WIDTH}])
     page.wait_for_function("() => document.querySelector('#figure .main-svg') !== null")
-    picture = Image.open(io.BytesIO(page.locator("#figure").screenshot())).convert("RGB").quantize(COLOURS)
+    height = figure["layout"].get("height", 450)
+    shot = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": height}, full_page=True)
+    picture = Image.open(io.BytesIO(shot)).convert("RGB").quantize(COLOURS)
     file = io.BytesIO()
     picture.save(file, format="PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode()
 
 
+def add_stills(browser, paths: list[Path]) -> None:
+    """Draw the figures of notebooks in Chromium, and write them back."""
+    page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
+    page.set_content(PAGE % plotly.offline.get_plotlyjs())
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+        for data in (output.data for output in outputs if PLOTLY in output.get("data", {})):
+            data["image/png"] = still(page, json.loads(json.dumps(data[PLOTLY])))
+        nbformat.write(notebook, path)
+
+
 def main() -> None:
-    """Draw the figures of the notebooks named on the command line in Chromium."""
+    """Add stills to the notebooks named on the command line."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
-        page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
-        page.set_content(PAGE % plotly.offline.get_plotlyjs())
-        for path in map(Path, sys.argv[1:]):
-            notebook = nbformat.read(path, as_version=4)
-            outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-            for data in (output.data for output in outputs if PLOTLY in output.get("data", {})):
-                data["image/png"] = still(page, json.loads(json.dumps(data[PLOTLY])))
-            nbformat.write(notebook, path)
-        browser.close()
+        add_stills(
+            playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS)), list(map(Path, sys.argv[1:]))
+        )
 
 
 if __name__ == "__main__":

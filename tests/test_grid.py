@@ -114,6 +114,19 @@ def test_the_ends_are_the_whole_model():
         assert grid.payload_bytes[at, -1] == grid.cloud_ms[at, -1] == grid.device_ms[at, 0] == 0
 
 
+def test_halves_that_wait_take_longer_to_begin():
+    """Waking up is paid once by each half that waited for the other, and not by a device on its own."""
+    device, cloud = machine(), machine()
+    plain = PlanGrid.build(device, cloud)
+    waking = PlanGrid.build(replace(device, wake_ms=2.0), replace(cloud, wake_ms=3.0))
+    sends = np.array(plain.splits) < plain.geometry.depth
+
+    np.testing.assert_allclose(waking.cloud_ms - plain.cloud_ms, np.broadcast_to(3.0 * sends, plain.cloud_ms.shape))
+    extra = np.where(sends & (np.array(plain.splits) > 0), 2.0, 0.0)
+    np.testing.assert_allclose(waking.device_ms - plain.device_ms, np.broadcast_to(extra, plain.device_ms.shape))
+    np.testing.assert_array_equal(waking.finish_ms, plain.finish_ms)
+
+
 def test_a_cut_moves_work_and_makes_none():
     """Device part at one split and cloud part from there on are blocks of the same plan, at every split."""
     profile = machine(0.3)

@@ -93,15 +93,18 @@ def test_every_split_gives_the_unsplit_answer(cloud, connect, split, level_index
     assert (result.transfer is None) is (split == DEPTH)
 
 
+@pytest.mark.parametrize("hedge", [None, HedgeRule(after_ms=LONG_MS, level_index=0)])
 @pytest.mark.parametrize("split", range(DEPTH))
-def test_without_a_cloud_the_device_finishes_the_frame(connect, split):
-    """Nobody listens: the answer is the unsplit one, by the device, and says why."""
+def test_without_a_cloud_the_device_finishes_the_frame(connect, split, hedge):
+    """Nobody listens: the answer is the unsplit one, by the device, and says why; a picture at the hedge's level."""
     with nobody() as address:
         device = connect(address, timeout_s=0.1)
-        result = device.run(decision(PLANS, 1, split), pixels(split), LONG_MS)
+        result = device.run(decision(PLANS, 1, split, hedge=hedge), pixels(split), LONG_MS)
+    level_index = 0 if hedge and split == 0 else 1
 
-    assert np.array_equal(expected(split, 1), result.logits)
+    assert np.array_equal(expected(split, level_index), result.logits)
     assert (result.answered_by, result.fallback, result.reason) == ("device", True, "cloud away")
+    assert result.level_index == level_index
     assert result.payload_bytes == 0 and result.transfer is None
 
 

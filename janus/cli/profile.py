@@ -68,6 +68,7 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
         model=profile.model,
         file=out.name,
         fit_used=profile.fit_used,
+        wake_ms=round(profile.wake_ms, 4),
         line_r=round(line.r, 4),
         line_worst_relative_error=round(line.worst_relative_error, 4),
         busy=profile.busy,
@@ -81,8 +82,9 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
             spread = f"[{s.p10_ms:.3f}-{s.p90_ms:.3f}]"
             click.echo(f"{s.tokens:6d} {s.removed:4d} {s.median_ms:9.3f} {spread:>17} {row['modelled_ms']:9.3f}")
         click.echo(
-            f"embed {profile.embed_ms:.2f} ms, head {profile.head_ms:.2f} ms; line r = {line.r:.4f}, worst miss "
-            f"{line.worst_relative_error:.1%}; predictions use the {profile.fit_used}. Written to {out}."
+            f"embed {profile.embed_ms:.2f} ms, head {profile.head_ms:.2f} ms; what begins after a wait takes "
+            f"{profile.wake_ms:.2f} ms more. Line r = {line.r:.4f}, worst miss {line.worst_relative_error:.1%}; "
+            f"predictions use the {profile.fit_used}. Written to {out}."
         )
         if profile.busy:
             click.echo("The machine was busy with other work: measure again when it is idle.", err=True)

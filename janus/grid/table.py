@@ -166,9 +166,13 @@ class PlanGrid:
         front, back = (_cumulative(profile, tokens, removed) for profile in (device, cloud))
         local_ms = device.embed_ms + front[:, -1:] + device.head_ms
         device_ms = np.where(whole, 0.0, device.embed_ms + front[:, at] + np.where(sends, 0.0, device.head_ms))
+        finish_ms = np.maximum(local_ms - device_ms, 0.0)
         as_tokens = sends & ~whole
+        # Two halves wait for each other; a device on its own goes on from frame to frame.
+        device_ms = device_ms + np.where(as_tokens, device.wake_ms, 0.0)
         decode_ms = np.where(whole, encoding.decode_ms, np.where(as_tokens, cloud.decode_ms(payload), 0.0))
-        cloud_ms = np.where(whole, cloud.embed_ms, 0.0) + (back[:, -1:] - back[:, at]) + cloud.head_ms + decode_ms
+        blocks_ms = back[:, -1:] - back[:, at]
+        cloud_ms = cloud.wake_ms + np.where(whole, cloud.embed_ms, 0.0) + blocks_ms + cloud.head_ms + decode_ms
         codecs = [encoding.name if split == 0 else settings.codec if split < geometry.depth else "" for split in splits]
         expected = [
             [accuracy.expected(settings.family, x, c) if accuracy else math.nan for c in codecs] for x in levels
@@ -179,7 +183,7 @@ class PlanGrid:
             "device_ms": device_ms,
             "encode_ms": np.where(whole, encoding.encode_ms, np.where(as_tokens, device.encode_ms(payload), 0.0)),
             "cloud_ms": np.where(sends, cloud_ms, 0.0),
-            "finish_ms": np.maximum(local_ms - device_ms, 0.0),
+            "finish_ms": finish_ms,
             "block_ends_ms": front,
             "expected_accuracy": np.array(expected),
         }

@@ -77,6 +77,8 @@ class LatencyProfile:
         source: Where a derived profile's figures come from.
         formula: How it follows from them.
         assumptions: What a derived profile takes for granted, one sentence each.
+        wake_ms: By how much a computation takes longer that begins after a wait, as a half's does that waited for the
+            other: caches were taken over and clocks went down meanwhile. 0 where it was not measured.
         assumed_noise: Relative spread of a frame's compute, for profiles without measurements of their own.
         busy: Whether the machine was busy with other work while it was measured.
     """
@@ -101,6 +103,7 @@ class LatencyProfile:
     source: str = ""
     formula: str = ""
     assumptions: tuple[str, ...] = ()
+    wake_ms: float = 0.0
     assumed_noise: float = 0.0
     busy: bool = False
 

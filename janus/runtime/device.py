@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from janus.errors import JanusError
 from janus.merging import TokenState
 from janus.picture import encode_picture
-from janus.policy import Decision, HedgeRule, Transfer
+from janus.policy import Decision, Transfer
 from janus.runtime.client import Answer, Call, CallFailed
 from janus.runtime.line import Line
 from janus.runtime.local import LocalCompute
@@ -152,7 +152,7 @@ class _Frame:
         except CallFailed as why:
             return self._alone(state, self._lost(why))
         if self.decision.hedge is not None:
-            return self._hedged(call, state, self.decision.hedge)
+            return self._hedged(call, state)
         call.cancel()
         line.doubt()
         return self._alone(state, "no answer in time")
@@ -184,10 +184,9 @@ class _Frame:
         alone_ms = 2 * grid.rows[self.decision.level_index][-1].device_ms
         return min(self._wall_s(self._takes_over_ms() + alone_ms) + 1.0, LONGEST_CALL_S)
 
-    def _hedged(self, call: Call, state: TokenState | None, hedge: HedgeRule) -> FrameResult:
+    def _hedged(self, call: Call, state: TokenState | None) -> FrameResult:
         """Finish here as well; whichever answer is there first counts, and the other is stopped."""
-        level = hedge.level_index if state is None else self.decision.level_index
-        plan = self.device.plan(self.decision, level)
+        level, plan = self._finisher(state)
         start, answer, failed = time.perf_counter(), None, None
 
         def arrived() -> bool:
@@ -211,8 +210,14 @@ class _Frame:
 
     def _alone(self, state: TokenState | None, reason: str) -> FrameResult:
         start = time.perf_counter()
-        logits = self._finish(state, self.plan)
-        return self._by_device(logits, self.decision.level_index, fallback=True, reason=reason, start=start)
+        level, plan = self._finisher(state)
+        return self._by_device(self._finish(state, plan), level, fallback=True, reason=reason, start=start)
+
+    def _finisher(self, state: TokenState | None) -> tuple[int, MergePlan]:
+        """At which level the device finishes: tokens at their own, a whole picture at the hedge's if there is one."""
+        hedge = self.decision.hedge
+        level = self.decision.level_index if state is not None or hedge is None else hedge.level_index
+        return level, self.device.plan(self.decision, level)
 
     def _finish(self, state: TokenState | None, plan: MergePlan, stopped=lambda: False):
         rest = self.pixels if state is None else state

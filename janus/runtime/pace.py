@@ -67,12 +67,17 @@ def shortfall(real: LatencyProfile, aim: LatencyProfile) -> float:
 def as_profile(
     profile: LatencyProfile | Path | str | None, model: str, geometry: ModelGeometry
 ) -> LatencyProfile | None:
-    """A profile of ``model``, by file or, derived from its counts, by a machine's name."""
+    """A profile of ``model``, by file or, derived from its counts, by a machine's name.
+
+    Without what waking up takes: stretched compute takes what the profile says of it, whenever it begins.
+    """
     if profile is None:
         return None
     if isinstance(profile, LatencyProfile):
-        return profile.check_model(model)
-    return find_profile(profile, model, geometry)
+        found = profile.check_model(model)
+    else:
+        found = find_profile(profile, model, geometry)
+    return replace(found, wake_ms=0.0)
 
 
 def slower(profile: LatencyProfile, factor: float) -> LatencyProfile:
@@ -94,6 +99,7 @@ def slower(profile: LatencyProfile, factor: float) -> LatencyProfile:
         kind="demo",
         embed_ms=profile.embed_ms * factor,
         head_ms=profile.head_ms * factor,
+        wake_ms=profile.wake_ms * factor,
         blocks=tuple(map(stretched, profile.blocks)),
         encode=tuple(map(stretched, profile.encode)),
         decode=tuple(map(stretched, profile.decode)),

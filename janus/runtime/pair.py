@@ -146,13 +146,17 @@ class LocalPair:
             raise JanusError(NOT_OPEN)
         return self._line
 
-    def __enter__(self) -> Self:
+    def open(self) -> Self:
+        """Start the children and connect; what ``with`` does. For a pair that is used over several notebook cells."""
         try:
             self._open()
         except BaseException:
             self.close()
             raise
         return self
+
+    def __enter__(self) -> Self:
+        return self.open()
 
     def __exit__(self, *_) -> None:
         self.close()

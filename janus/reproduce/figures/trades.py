@@ -46,9 +46,9 @@ def robust_figure(table: pd.DataFrame, *, title: str) -> go.Figure:
     """
     cases = list(dict.fromkeys(zip(table["device"], table["encoding"], strict=True)))
     known = table["accuracy_points"].notna().any()
-    column, unit = ("accuracy_points", "points of top-1") if known else ("tokens_kept_points", "% of the tokens")
+    column, what, unit = ("accuracy_points", "top-1", "points") if known else ("tokens_kept_points", "tokens kept", "%")
     figure = panels(
-        title, 1, len(cases), height=380, x=[f"kept where both are in time, {unit} more"] * len(cases),
+        title, 1, len(cases), height=380, x=[f"{what}, {unit} more"] * len(cases),
         y=["fewer avoidable late frames, %"], shared_y=True, gap_x=0.03,
         titles=[f"<b>{device}</b>, {ENCODING_NAMES[encoding]}" for device, encoding in cases],
     )  # fmt: skip
@@ -61,7 +61,7 @@ def robust_figure(table: pd.DataFrame, *, title: str) -> go.Figure:
                 legendgroup=f"price {price:g}", showlegend=at == 1, mode="markers", customdata=rows["slo_ms"],
                 marker={"color": color, "symbol": symbol, "size": 10},
                 hovertemplate=f"price {price:g}, SLO %{{customdata:g}} ms: %{{y:.0f}} % fewer avoidable late frames on "
-                f"drives, %{{x:+.2f}} {unit}<extra></extra>",
+                f"drives;<br>where both are in time {what} %{{x:+.2f}} {unit}<extra></extra>",
             )  # fmt: skip
     figure.add_hline(y=30, line={"color": INK, "dash": "dot", "width": 1})
     figure.add_vline(x=0, line={"color": INK, "width": 1})
