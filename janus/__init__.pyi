@@ -1,5 +1,9 @@
 # The public names of Janus, and the only list of them: lazy_loader reads it at run time, type checkers and editors read
 # it as a stub.
+from .clips import evaluate_clips as evaluate_clips
+from .clips import open_clips as open_clips
+from .coco import evaluate_detection as evaluate_detection
+from .coco import open_detection as open_detection
 from .codec import decode as decode
 from .codec import encode as encode
 from .configuration import Configuration as Configuration

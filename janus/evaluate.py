@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from janus.errors import JanusError
 from janus.preprocess import Preprocess
 from janus.schedule import MergePlan
 from janus.vit import OpenViT
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +65,7 @@ class Running:
     @cached_property
     def ci95(self) -> tuple[float, float]:
         """95 % interval of `top1` in percent (Wilson, JASA 22, 1927)."""
-        interval = binomtest(int(self.hits1.sum()), self.n).proportion_ci(method="wilson")
-        return 100 * interval.low, 100 * interval.high
+        return interval95(self.hits1)
 
     @property
     def payload_bytes(self) -> float:
@@ -96,6 +98,12 @@ class Running:
             "images_per_s": round(self.images_per_s, 2),
             "notes": list(self.plan.notes),
         }
+
+
+def interval95(hits: Bool[np.ndarray, " n"]) -> tuple[float, float]:
+    """95 % interval of a share of hits in percent (Wilson, JASA 22, 1927)."""
+    interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+    return 100 * interval.low, 100 * interval.high
 
 
 def evaluate(
@@ -138,7 +146,7 @@ def evaluate(
         for row, plan in zip(rows, plans, strict=True)
     ]
     skipped: list[Skipped] = []
-    for batch in _batches(images.stream(preprocess.pixels, limit=limit), batch_size):
+    for batch in batches(images.stream(preprocess.pixels, limit=limit), batch_size):
         for picture in batch:
             if isinstance(picture, Skipped):
                 skipped.append(picture)
@@ -171,13 +179,19 @@ def _check_labels(vit: OpenViT, images: ImageSet) -> None:
         )
 
 
-def _batches(stream: Iterator[Picture | Skipped], size: int) -> Iterator[list[Picture | Skipped]]:
-    """Groups with ``size`` pictures each, the last perhaps fewer, and what was skipped between them."""
-    batch: list[Picture | Skipped] = []
+def batches(stream: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Groups with ``size`` usable items each, the last perhaps fewer, and what was skipped between them.
+
+    Raises:
+        JanusError: If ``size`` is less than 1.
+    """
+    if size < 1:
+        raise JanusError(f"batches of {size} images cannot be made: give batch_size >= 1.")
+    batch: list[Item] = []
     pictures = 0
     for item in stream:
         batch.append(item)
-        pictures += isinstance(item, Picture)
+        pictures += not isinstance(item, Skipped)
         if pictures == size:
             yield batch
             batch, pictures = [], 0

@@ -27,6 +27,8 @@ ROOMS = (
     "configuration",
     "data",
     "evaluate",
+    "coco",
+    "clips",
     "training",
     "profiling",
     "runtime",

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from janus.data.cache import Record, cache_folder, kept
@@ -25,9 +26,10 @@ from janus.files import write_text
 from janus.hub import hub_reachable, out_of_reach
 
 # Revision and split where only a name is given. mini-imagenet's own "validation" is cut from ImageNet's training set.
-PINS: dict[str, tuple[str | None, str]] = {
+PINS: dict[str, tuple[str | None, str | None]] = {
     "timm/mini-imagenet": ("bd8779f9d33c061ea6e75fdd3bce4e43dd679060", "test"),
     "ILSVRC/imagenet-1k": (None, "validation"),
+    "detection-datasets/coco": (None, None),
 }
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SPLITS = ("validation", "valid", "val", "test", "train")
@@ -70,6 +72,16 @@ def open_local_set(path: Path, split: str | None, classes: int | None) -> ImageS
     Raises:
         JanusError: If `datasets` cannot read it, or its labels don't match the head.
     """
+    table, facts = local_table(path, split)
+    return table_set(table, classes, name=facts["images"], facts=facts)
+
+
+def local_table(path: Path, split: str | None) -> tuple[Any, dict]:
+    """The table of a split in a folder or file of tables, and its facts for provenance.
+
+    Raises:
+        JanusError: If `datasets` cannot read it.
+    """
     datasets = _datasets()
     with _trouble(f"images {path}", "give a folder of images or of Parquet files"):
         if (path / "state.json").is_file():
@@ -87,8 +99,7 @@ def open_local_set(path: Path, split: str | None, classes: int | None) -> ImageS
             table = datasets.load_dataset(
                 builder.name, data_files={split: files}, split=split, features=builder.info.features
             )
-    name = path.resolve().name
-    return table_set(table, classes, name=name, facts={"images": name, "split": str(split), "n_rows": len(table)})
+    return table, {"images": path.resolve().name, "split": str(split), "n_rows": len(table)}
 
 
 def open_hub_set(name: str, revision: str | None, split: str | None, classes: int | None) -> ImageSet:
@@ -96,6 +107,16 @@ def open_hub_set(name: str, revision: str | None, split: str | None, classes: in
 
     Raises:
         JanusError: If it does not exist, is out of reach, or its labels don't match the head.
+    """
+    manifest = find_manifest(name, revision, split)
+    return _whole(manifest, classes) if manifest.whole else _streamed(manifest, classes)
+
+
+def find_manifest(name: str, revision: str | None, split: str | None) -> Manifest:
+    """What opens a set on the hub: remembered, or asked for.
+
+    Raises:
+        JanusError: If it does not exist or is out of reach.
     """
     pinned, usual = PINS.get(name, (None, None))
     revision, split = revision or pinned, split or usual
@@ -109,7 +130,7 @@ def open_hub_set(name: str, revision: str | None, split: str | None, classes: in
         with _hub_trouble(name):
             manifest = ask_hub(name, revision, split)
         write_text(path, json.dumps(asdict(manifest)))
-    return _whole(manifest, classes) if manifest.whole else _streamed(manifest, classes)
+    return manifest
 
 
 def ask_hub(name: str, revision: str | None, split: str | None) -> Manifest:
@@ -150,6 +171,11 @@ def choose_split(splits: Mapping | None, split: str | None, where: str) -> str:
 
 
 def _whole(manifest: Manifest, classes: int | None) -> ImageSet:
+    return table_set(whole_table(manifest), classes, name=manifest.name, facts=manifest.facts)
+
+
+def whole_table(manifest: Manifest) -> Any:
+    """The table of a split whose files are fetched, or were."""
     from huggingface_hub import hf_hub_download
 
     datasets = _datasets()
@@ -160,23 +186,60 @@ def _whole(manifest: Manifest, classes: int | None) -> ImageSet:
             hf_hub_download(manifest.name, file, repo_type="dataset", revision=manifest.commit)
             for file in manifest.files
         ]
-        table = datasets.load_dataset(
+        return datasets.load_dataset(
             manifest.module, data_files={manifest.split: files}, split=manifest.split, features=features
         )
-    return table_set(table, classes, name=manifest.name, facts=manifest.facts)
 
 
 def _streamed(manifest: Manifest, classes: int | None) -> ImageSet:
+    where = f"images {manifest.name}"
+    features = streamed_features(manifest)
+    column, labels = image_column(features, where), label_column(features)
+    meaning = None if classes is None else label_reader(features, labels, classes, where)
+
+    def entries() -> Iterator[Entry]:
+        for record in streamed_records(manifest, column, lambda row: row[labels] if labels else None):
+            label = None if meaning is None else meaning(record.label)
+            yield Entry(record.name, label, partial(_data, record))
+
+    facts = manifest.facts | streamed_facts()
+    return ImageSet(name=manifest.name, entries=entries, total=None, classes=classes, facts=facts)
+
+
+def streamed_facts() -> dict:
+    """What decides the order of a streamed set, for provenance."""
+    return {"order": f"shuffle buffer of {BUFFER}, datasets {_datasets().__version__}"}
+
+
+def streamed_features(manifest: Manifest) -> Any:
+    """The columns of a set that is streamed.
+
+    Raises:
+        JanusError: If it does not declare them.
+    """
+    if manifest.features is None:
+        where = f"images {manifest.name}"
+        raise JanusError(f"{where}: the set does not declare its columns and is too large to fetch; download a part.")
+    return _datasets().Features.from_dict(manifest.features)
+
+
+def streamed_records(
+    manifest: Manifest, column: str, label: Callable[[dict], int | str | None], kind: str = ""
+) -> Iterator[Record]:
+    """The rows of a streamed set, those first that are kept from earlier; the new ones are kept too.
+
+    Args:
+        manifest: Of the set.
+        column: That holds the images.
+        label: Makes of a row what is kept as its label.
+        kind: Tells apart what different readers keep of one set.
+    """
     datasets = _datasets()
     where = f"images {manifest.name}"
     # The order of a shuffle buffer may change with the library, and half of one order must not meet half of another.
-    order = f"{manifest.split}-seed{SEED}-datasets{datasets.__version__}"
+    order = f"{manifest.split}{kind}-seed{SEED}-datasets{datasets.__version__}"
     folder = cache_folder("sets", *manifest.name.split("/"), manifest.commit, order)
-    features = datasets.Features.from_dict(manifest.features) if manifest.features else None
-    if features is None:
-        raise JanusError(f"{where}: the set does not declare its columns and is too large to fetch; download a part.")
-    column, labels = image_column(features, where), label_column(features)
-    meaning = None if classes is None else label_reader(features, labels, classes, where)
+    features = streamed_features(manifest)
 
     def fetch(start: int) -> Iterator[Record]:
         if not hub_reachable():
@@ -188,15 +251,9 @@ def _streamed(manifest: Manifest, classes: int | None) -> ImageSet:
             rows = rows.cast_column(column, datasets.Image(decode=False)).shuffle(seed=SEED, buffer_size=BUFFER)
             for i, row in enumerate(rows.skip(start), start):
                 image = row[column]
-                yield Record(name=row_name(image, i), label=row[labels] if labels else None, data=row_bytes(image))
+                yield Record(name=row_name(image, i), label=label(row), data=row_bytes(image))
 
-    def entries() -> Iterator[Entry]:
-        for record in kept(folder, fetch):
-            label = None if meaning is None else meaning(record.label)
-            yield Entry(record.name, label, partial(_data, record))
-
-    facts = manifest.facts | {"order": f"shuffle buffer of {BUFFER}, datasets {datasets.__version__}"}
-    return ImageSet(name=manifest.name, entries=entries, total=None, classes=classes, facts=facts)
+    return kept(folder, fetch)
 
 
 def _data(record: Record) -> bytes:

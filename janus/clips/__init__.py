@@ -1,0 +1,18 @@
+"""Video: clips decoded with PyAV from files or a `datasets` video set, and top-1 on them."""
+
+from janus.clips.evaluate import ClipRunning, evaluate_clips
+from janus.clips.frames import read_frames, sample_frames
+from janus.clips.resize import ClipPreprocess
+from janus.clips.sets import Clip, ClipSet, open_clips, read_names
+
+__all__ = [
+    "Clip",
+    "ClipPreprocess",
+    "ClipRunning",
+    "ClipSet",
+    "evaluate_clips",
+    "open_clips",
+    "read_frames",
+    "read_names",
+    "sample_frames",
+]

@@ -1,0 +1,140 @@
+"""Top-1 on real clips, batch by batch, for whatever classifies them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from janus.clips.resize import ClipPreprocess
+from janus.clips.sets import Clip, ClipSet
+from janus.data import Skipped
+from janus.errors import JanusError
+from janus.evaluate import batches, interval95
+
+Predict = Callable[[Float[Tensor, "b frames 3 h w"]], Float[Tensor, "b classes"]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClipRunning:
+    """How a classifier stands after some clips. Never changes: every batch makes a new one.
+
+    Attributes:
+        hits1: For each clip in order, whether its class was the first guess.
+        hits5: The same among the first five guesses, or all if there are fewer classes.
+        busy_s: Seconds spent in the model. Decoding videos is not in it.
+    """
+
+    hits1: Bool[np.ndarray, " n"]
+    hits5: Bool[np.ndarray, " n"]
+    busy_s: float
+
+    @property
+    def n(self) -> int:
+        """Clips so far."""
+        return len(self.hits1)
+
+    @property
+    def top1(self) -> float:
+        """Share of first guesses that are right, in percent."""
+        return 100 * float(self.hits1.mean())
+
+    @property
+    def top5(self) -> float:
+        """Share of clips whose class is among the first five guesses, in percent."""
+        return 100 * float(self.hits5.mean())
+
+    @cached_property
+    def ci95(self) -> tuple[float, float]:
+        """95 % interval of `top1` in percent (Wilson, JASA 22, 1927)."""
+        return interval95(self.hits1)
+
+    @property
+    def clips_per_s(self) -> float:
+        """Clips through the model in a second, in batches."""
+        return self.n / self.busy_s
+
+    def row(self) -> dict:
+        """As one row of a table, in JSON's types."""
+        return {
+            "n": self.n,
+            "top1": round(self.top1, 4),
+            "top5": round(self.top5, 4),
+            "ci95": [round(bound, 4) for bound in self.ci95],
+            "clips_per_s": round(self.clips_per_s, 2),
+        }
+
+
+@torch.inference_mode()
+def evaluate_clips(
+    predict: Predict,
+    clips: ClipSet,
+    *,
+    preprocess: ClipPreprocess | None = None,
+    batch_size: int = 4,
+    limit: int | None = None,
+    cancel: threading.Event | None = None,
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
+) -> Iterator[ClipRunning]:
+    """Run a classifier over labelled clips, and tell after each batch how it stands.
+
+    Args:
+        predict: Gives the logits of a batch of prepared clips.
+        clips: Labelled.
+        preprocess: The classifier's own; None for that of VideoMAE.
+        batch_size: Clips at once.
+        limit: Only the first so many clips.
+        cancel: Set from another thread or a signal handler, it ends the evaluation.
+        on_skip: Called with each clip that was left out.
+
+    Yields:
+        A `ClipRunning` after each batch.
+
+    Raises:
+        JanusError: If the clips have no labels, none can be used, or the classifier's answer does not fit them.
+    """
+    if not clips.names:
+        raise JanusError(f"clips {clips.name}: they have no labels; give class folders and the names of the classes.")
+    running = ClipRunning(hits1=np.zeros(0, bool), hits5=np.zeros(0, bool), busy_s=0.0)
+    skipped: list[Skipped] = []
+    for batch in batches(clips.stream(preprocess, limit=limit), batch_size):
+        good = []
+        for item in batch:
+            if isinstance(item, Skipped):
+                skipped.append(item)
+                on_skip(item)
+            else:
+                good.append(item)
+        if cancel is not None and cancel.is_set():
+            return
+        if good:
+            running = _step(predict, good, running, len(clips.names))
+            yield running
+    if not running.n:
+        first = f": {skipped[0].file} {skipped[0].reason}" if skipped else ""
+        raise JanusError(f"clips {clips.name}: none of {len(skipped)} clips could be used{first}; give others.")
+
+
+def _step(predict: Predict, clips: list[Clip], before: ClipRunning, classes: int) -> ClipRunning:
+    start = time.perf_counter()
+    logits = predict(torch.stack([clip.frames for clip in clips]))
+    if tuple(logits.shape) != (len(clips), classes):
+        raise JanusError(
+            f"clips: logits of shape {tuple(logits.shape)} came for {len(clips)} clips of {classes} classes; give the "
+            "names of the model's classes."
+        )
+    best = logits.topk(min(5, classes), dim=1).indices.cpu()
+    busy_s = time.perf_counter() - start
+    hits = (best == torch.tensor([clip.label for clip in clips])[:, None]).numpy()
+    return ClipRunning(
+        hits1=np.concatenate([before.hits1, hits[:, 0]]),
+        hits5=np.concatenate([before.hits5, hits.any(axis=1)]),
+        busy_s=before.busy_s + busy_s,
+    )

@@ -1,0 +1,25 @@
+"""Detection on COCO: images with boxes from YOLO labels, COCO's JSON or the hub, box decoding, and COCO's mAP."""
+
+from janus.coco.average_precision import CocoFigures, CocoMap, truth_as_detections
+from janus.coco.boxes import decode_boxes, encode_truth
+from janus.coco.evaluate import DetectionRunning, evaluate_detection
+from janus.coco.resize import DetectionPreprocess
+from janus.coco.source import open_detection
+from janus.coco.truth import Detections, DetectionSet, Sample, Truth, make_truth
+
+__all__ = [
+    "CocoFigures",
+    "CocoMap",
+    "DetectionPreprocess",
+    "DetectionRunning",
+    "DetectionSet",
+    "Detections",
+    "Sample",
+    "Truth",
+    "decode_boxes",
+    "encode_truth",
+    "evaluate_detection",
+    "make_truth",
+    "open_detection",
+    "truth_as_detections",
+]
