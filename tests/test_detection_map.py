@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import noise
 from PIL import Image
 from test_detection_data import HEIGHT, WIDTH, yolo_folder
 
@@ -265,6 +266,19 @@ def test_sizes_keep_within_bounds(width, height, edges):
     assert wide % 16 == high % 16 == 0 and max(wide, high) <= edges[1] and min(wide, high) <= edges[0]
     scale = min(edges[0] / min(width, height), edges[1] / max(width, height))
     assert abs(wide - width * scale) <= 17 and abs(high - height * scale) <= 17
+
+
+@pytest.mark.parametrize("size", [(640, 480), (427, 640), (500, 500), (333, 1000), (1333, 200), (200, 199)])
+def test_the_input_is_that_of_yolos(size):
+    """Size and values are those of the image processor that YOLOS was published with."""
+    transformers = pytest.importorskip("transformers")
+    image = noise(0, size[1], size[0])
+
+    expected = transformers.YolosImageProcessor()(image, return_tensors="pt")["pixel_values"][0]
+
+    # Two resizers may round a pixel to one of two neighbouring greys.
+    apart = (DetectionPreprocess()(image) - expected).abs()
+    assert apart.max() < 1.01 / 255 / min(DetectionPreprocess().std) and apart.mean() < 1e-3
 
 
 def test_settings_that_do_not_go_are_refused():

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pictures import noise
 
 from janus.clips import ClipPreprocess, evaluate_clips, open_clips, read_frames, read_names, sample_frames
 from janus.data import Skipped
@@ -99,6 +100,21 @@ def test_a_clip_is_resized_cropped_and_normalised():
     assert torch.allclose(clip[0, :, 5:-5, 5:-5], ((1 - mean) / std).expand(3, 214, 214))
     with pytest.raises(JanusError, match="too elongated"):
         ClipPreprocess()([np.zeros((1, 30000, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("size", [(340, 256), (240, 320), (256, 256), (100, 333)])
+def test_the_input_is_that_of_videomae(size):
+    """Values are those of its image processor with the mean and deviation that its Kinetics weights come with."""
+    transformers = pytest.importorskip("transformers")
+    frame = np.array(noise(0, size[1], size[0]))
+    own = ClipPreprocess()
+
+    processor = transformers.VideoMAEImageProcessor(image_mean=list(own.mean), image_std=list(own.std))
+    expected = processor([frame, frame], return_tensors="pt")["pixel_values"][0]
+
+    # Two resizers may round a pixel to one of two neighbouring greys.
+    apart = (own([frame, frame]) - expected).abs()
+    assert apart.max() < 1.01 / 255 / min(own.std) and apart.mean() < 1e-3
 
 
 # Sets

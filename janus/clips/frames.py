@@ -74,7 +74,7 @@ def _decode(source: str | Path | bytes) -> Iterator:
     import av
 
     try:
-        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source)) as container:
+        with av.open(io.BytesIO(source) if isinstance(source, bytes) else str(source), mode="r") as container:
             if not container.streams.video:
                 raise JanusError("has no video stream")
             stream = container.streams.video[0]

@@ -59,9 +59,9 @@ def decode_boxes(
     ids = head_ids(classes) if ids is None else ids
     if len(ids) != classes:
         raise JanusError(f"detections: {len(ids)} ids are given for {classes} classes; give one for each.")
-    probabilities = logits.detach().double().softmax(dim=1)[:, :-1]
-    scores, best = (values.cpu().numpy() for values in probabilities.max(dim=1))
-    shares = boxes.detach().double().cpu().numpy()
+    probabilities = logits.detach().cpu().double().softmax(dim=1)[:, :-1]
+    scores, best = (values.numpy() for values in probabilities.max(dim=1))
+    shares = boxes.detach().cpu().double().numpy()
     if not (np.isfinite(scores).all() and np.isfinite(shares).all()):
         raise JanusError("detections: a number among them is not finite; look at the model's precision.")
     labels = np.asarray(ids)[best]

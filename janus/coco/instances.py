@@ -46,7 +46,7 @@ def open_instances(path: Path, images: Path | None = None) -> DetectionSet:
         raise
     except OSError as why:
         raise JanusError(f"{where}: it cannot be read ({why.strerror or why}); give another file.") from why
-    except (ValueError, TypeError, KeyError) as why:
+    except (ValueError, TypeError, KeyError, OverflowError) as why:
         kind = f"{type(why).__name__}: {why}"
         raise JanusError(f"{where}: it is not a COCO annotation file ({kind}); give an instances_*.json.") from why
     for kind, ids in (("image", listed), ("category", categories), ("annotation", seen)):
@@ -95,7 +95,7 @@ def _truth(image: dict, annotations: list[dict], meaning: dict[int, int], width:
         try:
             x, y, w, h = (float(side) for side in annotation["bbox"])
             areas.append(float(annotation["area"]) if "area" in annotation else w * h)
-        except (KeyError, TypeError, ValueError) as why:
+        except (KeyError, TypeError, ValueError, OverflowError) as why:
             raise JanusError(f"annotation {annotation['id']} has no box of four numbers") from why
         boxes.append([x, y, x + w, y + h])
         labels.append(meaning[int(annotation["category_id"])])

@@ -155,7 +155,7 @@ def _meaning(feature: Any, where: str) -> Callable[[Any], int]:
         raise JanusError(f"{where}: its categories ({', '.join(names[:3])}, …) are not COCO's; give a set of COCO's.")
 
     def meaning(category: Any) -> int:
-        inside = names is None or 0 <= category < len(names)
+        inside = names is None or (category is not None and 0 <= category < len(names))
         name = category if names is None else names[category] if inside else f"#{category}"
         if name not in ID_OF:
             raise JanusError(f"its category {name!r} is none of COCO's")
