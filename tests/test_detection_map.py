@@ -29,6 +29,8 @@ from janus.coco.categories import IDS, head_ids
 from janus.data import Skipped
 from janus.errors import JanusError
 
+SMALL = DetectionPreprocess(shortest_edge=64, longest_edge=96)
+
 # Boxes
 
 
@@ -91,6 +93,54 @@ def test_answers_that_cannot_be_read_are_refused(logits, boxes, said):
     """Shapes, other heads, and numbers that are none."""
     with pytest.raises(JanusError, match=said):
         decode_boxes(logits, boxes, (10, 10))
+
+
+@pytest.fixture(scope="module")
+def yolos():
+    """A small random YOLOS of transformers, with its 91 classes."""
+    from transformers import YolosConfig, YolosForObjectDetection
+
+    torch.manual_seed(0)
+    small = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96}
+    config = YolosConfig(**small, image_size=[64, 96], num_detection_tokens=12, num_labels=91)
+    return YolosForObjectDetection(config).eval()
+
+
+def test_boxes_are_those_of_transformers(yolos):
+    """Scores, labels and pixels as YOLOS's own processor decodes them, but for classes that COCO never uses."""
+    transformers = pytest.importorskip("transformers")
+    with torch.inference_mode():
+        answer = yolos(torch.randn(2, 3, 64, 96))
+    answer.logits = answer.logits.clone() * 20  # else the small random head says one class of everything
+    sizes = [(640, 480), (333, 500)]
+
+    expected = transformers.YolosImageProcessor().post_process_object_detection(
+        answer, threshold=0.0, target_sizes=[(height, width) for width, height in sizes]
+    )
+
+    for row, size in enumerate(sizes):
+        got = decode_boxes(answer.logits[row], answer.pred_boxes[row], size)
+        theirs = {name: values.numpy() for name, values in expected[row].items()}
+        order = np.argsort(-theirs["scores"], kind="stable")
+        order = order[np.isin(theirs["labels"][order], IDS)]
+        assert len(order) == len(got) > 0
+        assert np.allclose(got.scores, theirs["scores"][order], atol=1e-5)
+        assert np.array_equal(got.labels, theirs["labels"][order])
+        assert np.allclose(got.boxes, theirs["boxes"][order], atol=1e-2)
+
+
+def test_a_yolos_of_transformers_goes_the_whole_path(yolos, shared):
+    """Real images, a real (if random) architecture, images of several sizes in one batch: figures and a rate."""
+    images = open_detection(shared / "coco" / "coco128_val")
+
+    def predict(batch):
+        answer = yolos(batch)
+        return answer.logits, answer.pred_boxes
+
+    last = list(evaluate_detection(predict, images, preprocess=SMALL, batch_size=8, limit=16))[-1]
+
+    assert (last.n, last.figures_n) == (16, 16)
+    assert 0 <= last.figures.ap < 5 and last.detections <= 16 * 12
 
 
 # Figures
@@ -290,8 +340,6 @@ def test_settings_that_do_not_go_are_refused():
 
 
 # From end to end
-
-SMALL = DetectionPreprocess(shortest_edge=64, longest_edge=96)
 
 
 def oracle(detection_set, preprocess=SMALL):

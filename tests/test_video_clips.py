@@ -266,6 +266,21 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path):
                             preprocess=SMALL))  # fmt: skip
 
 
+def test_a_videomae_of_transformers_goes_the_whole_path(tmp_path):
+    """A real (if random) architecture over clips of a folder takes the tensor as it comes."""
+    from transformers import VideoMAEConfig, VideoMAEForVideoClassification
+
+    torch.manual_seed(0)
+    small = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 96}
+    config = VideoMAEConfig(**small, image_size=32, num_frames=4, num_labels=3)
+    model = VideoMAEForVideoClassification(config).eval()
+    clips = open_clips(fill(tmp_path), names=NAMES)
+
+    last = list(evaluate_clips(lambda batch: model(batch).logits, clips, preprocess=SMALL))[-1]
+
+    assert last.n == 9 and 0 <= last.top1 <= 100
+
+
 def test_real_clips(shared):
     """One of Kinetics-400 and two of UCF-101, in two codecs, with the 400 names."""
     folder = shared / "video"
