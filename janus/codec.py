@@ -2,14 +2,17 @@
 
 Layout, little-endian: a fixed header (`HEADER`), then one body of ``body_bytes``, which is zstd-compressed where the
 flag says so. The body holds the tokens, for int8 one fp32 scale per token, and, once tokens have merged, one uint16
-size per token. Never pickle; nothing is allocated before the header has been checked against its own length.
+size per token. Where the model adds positions behind its blocks, the rows and columns of the patches follow (uint16),
+and once tokens have merged the source map, one uint16 per patch. Never pickle; nothing is allocated before the header
+has been checked against its own length.
 """
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ from janus.merging import TokenState
 FORMATS = ("fp32", "fp16", "bf16", "int8")
 TOKEN_CODECS = (*FORMATS, *(f"{name}+zstd" for name in FORMATS))
 ITEM_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
-# magic, version, format, zstd, merged, batch, tokens, width, protected, body bytes, CRC-32 of the body
+# magic, version, format, zstd, merged (1) and grid (2), batch, tokens, width, protected, body bytes, CRC-32 of the body
 HEADER = struct.Struct("<4sBBBBHHHHII")
 MAGIC, VERSION = b"JNST", 1
 # Beyond these no ViT goes; they bound what a forged header can make us allocate (about 1 GiB at fp32).
@@ -60,7 +63,7 @@ def check_codec(codec: str) -> str:
 
 
 def encode(state: TokenState, codec: str = "fp32") -> Payload:
-    """Encode tokens and their sizes. The source map stays behind: it is for pictures only.
+    """Encode tokens and their sizes. The source map stays behind, being for pictures only, unless there is a grid.
 
     Args:
         state: Tokens whose protected ones stand in front or that have not merged yet.
@@ -81,6 +84,10 @@ def encode(state: TokenState, codec: str = "fp32") -> Payload:
     parts = _pack(state.x.detach().to("cpu", torch.float32), form)
     if state.sizes is not None:
         parts["sizes"] = state.sizes.detach().cpu().numpy().astype("<u2").tobytes()
+    if state.grid is not None:
+        parts["grid"] = np.asarray(state.grid, dtype="<u2").tobytes()
+        if state.sizes is not None:
+            parts["source"] = state.source.detach().cpu().numpy().astype("<u2").tobytes()
     body = b"".join(parts.values())
     sizes = {name: len(part) for name, part in parts.items()}
     if packing:
@@ -88,7 +95,7 @@ def encode(state: TokenState, codec: str = "fp32") -> Payload:
         body = press.compress(body)
         sizes = _share(len(body), {name: len(press.compress(part)) for name, part in parts.items()})
     header = HEADER.pack(
-        MAGIC, VERSION, FORMATS.index(form), bool(packing), state.sizes is not None,
+        MAGIC, VERSION, FORMATS.index(form), bool(packing), (state.sizes is not None) | (state.grid is not None) << 1,
         batch, tokens, width, len(state.protected), len(body), zlib.crc32(body),
     )  # fmt: skip
     items = {"header": HEADER.size, "tokens": 0, "scales": 0, "sizes": 0} | sizes
@@ -110,10 +117,17 @@ def decode(data: bytes) -> TokenState:
         lengths["scales"] = count * 4
     if h.merged:
         lengths["sizes"] = count * 2
+    if h.placed:
+        lengths["grid"] = 4
     body: bytes | memoryview = memoryview(data)[HEADER.size :]
     expected = sum(lengths.values())
     if h.packed:
-        body = _unzstd(body, expected)
+        body = _unzstd(body, expected + (batch * MAX_TOKENS * 2 if h.placed and h.merged else 0))
+    if h.placed and len(body) > expected:  # the rest is the source map, as long as the grid says
+        patches = math.prod(np.frombuffer(body[expected - 4 : expected], "<u2").tolist())
+        if h.merged and patches <= MAX_TOKENS:
+            lengths["source"] = batch * patches * 2
+            expected += lengths["source"]
     if len(body) != expected:
         raise _refused(f"its body has {len(body)} bytes where its header needs {expected}")
     parts, at = {}, 0
@@ -128,7 +142,27 @@ def decode(data: bytes) -> TokenState:
         sizes = torch.from_numpy(np.frombuffer(parts["sizes"], "<u2").astype(np.float32)).reshape(batch, tokens)
         if (sizes < 1).any() or (sizes[:, : h.protected] != 1).any():
             raise _refused("its token sizes are not whole patches (1 or more, and 1 for protected tokens)")
-    return TokenState(x=x, sizes=sizes, protected=tuple(range(h.protected)))
+    state = TokenState(x=x, sizes=sizes, protected=tuple(range(h.protected)))
+    return _place(state, parts) if h.placed else state
+
+
+def _place(state: TokenState, parts: dict) -> TokenState:
+    """Attach the grid and the source map, checked against the tokens and their sizes."""
+    rows, columns = np.frombuffer(parts["grid"], "<u2").tolist()
+    batch, free, first = state.x.shape[0], state.n_tokens - len(state.protected), len(state.protected)
+    if state.sizes is None:
+        if rows * columns != free:
+            raise _refused(f"its grid of {rows} x {columns} patches does not fit its {free} unmerged tokens")
+        return replace(state, grid=(rows, columns)).with_source()
+    if "source" not in parts:
+        raise _refused("its source map is missing")
+    source = torch.from_numpy(np.frombuffer(parts["source"], "<u2").astype(np.int64)).reshape(batch, rows * columns)
+    if rows * columns == 0 or source.min() < first or source.max() >= state.n_tokens:
+        raise _refused("its source map points beyond its tokens")
+    sizes = torch.zeros_like(state.sizes).scatter_add_(1, source, torch.ones(source.shape))
+    if not torch.equal(sizes[:, first:], state.sizes[:, first:]):
+        raise _refused("its source map does not agree with its token sizes")
+    return replace(state, source=source, grid=(rows, columns))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +173,7 @@ class Header:
         form: One of `FORMATS`.
         packed: Whether the body is compressed.
         merged: Whether token sizes are in it.
+        placed: Whether the grid of the patches is in it.
         batch: Images.
         tokens: Tokens per image.
         width: Channels of a token.
@@ -148,6 +183,7 @@ class Header:
     form: str
     packed: bool
     merged: bool
+    placed: bool
     batch: int
     tokens: int
     width: int
@@ -162,14 +198,14 @@ def read_header(data: bytes) -> Header:
     """
     if len(data) < HEADER.size:
         raise _refused(f"it has {len(data)} bytes, less than a header of {HEADER.size}")
-    magic, version, form, packed, merged, batch, tokens, width, protected, length, checksum = HEADER.unpack(
+    magic, version, form, packed, flags, batch, tokens, width, protected, length, checksum = HEADER.unpack(
         data[: HEADER.size]
     )
     if magic != MAGIC:
         raise _refused("it does not begin with a Janus header")
     if version != VERSION:
         raise _refused(f"it has version {version} where this Janus reads {VERSION}; use the same release at both ends")
-    if form >= len(FORMATS) or packed > 1 or merged > 1:
+    if form >= len(FORMATS) or packed > 1 or flags > 3:
         raise _refused("its header has a flag that does not exist")
     if not (1 <= batch <= MAX_BATCH and 1 <= tokens <= MAX_TOKENS and 1 <= width <= MAX_WIDTH):
         raise _refused(f"its shape [{batch}, {tokens}, {width}] is out of bounds")
@@ -180,7 +216,7 @@ def read_header(data: bytes) -> Header:
     if checksum != zlib.crc32(memoryview(data)[HEADER.size :]):
         raise _refused("its checksum does not match")
     return Header(
-        form=FORMATS[form], packed=bool(packed), merged=bool(merged),
+        form=FORMATS[form], packed=bool(packed), merged=bool(flags & 1), placed=bool(flags & 2),
         batch=batch, tokens=tokens, width=width, protected=protected,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -137,9 +137,12 @@ def send_tokens(state: TokenState, codec: str) -> tuple[TokenState, int]:
         x=torch.cat([one.x for one in got]).to(device, state.x.dtype),
         sizes=None if state.sizes is None else torch.cat([one.sizes for one in got]).to(device),
         protected=got[0].protected,
+        source=None if got[0].source is None else torch.cat([one.source for one in got]).to(device),
+        grid=got[0].grid,
     ), sum(map(len, sent))
 
 
 def _one(state: TokenState, i: int) -> TokenState:
     sizes = None if state.sizes is None else state.sizes[i : i + 1]
-    return TokenState(x=state.x[i : i + 1], sizes=sizes, protected=state.protected)
+    source = None if state.source is None else state.source[i : i + 1]
+    return replace(state, x=state.x[i : i + 1], sizes=sizes, source=source)

@@ -94,25 +94,37 @@ def _plain(name: str, depth: int, width: int, side: int) -> ModelGeometry:
     )  # fmt: skip
 
 
+def _yolos(size: str, height: int, width: int) -> ModelGeometry:
+    """YOLOS (Fang et al., NeurIPS 2021) at the size of its positions: a class token and 100 detection tokens."""
+    depth, channels = _SIZES[size]
+    return ModelGeometry(
+        name=f"hustvl/yolos-{size}", depth=depth, width=channels, hidden=4 * channels,
+        tokens=(height // 16) * (width // 16) + 101, protected=101, classes=91, input_shape=(3, height, width),
+    )  # fmt: skip
+
+
+def _videomae(name: str, size: str) -> ModelGeometry:
+    """VideoMAE (Tong et al., NeurIPS 2022): 16 pictures of 224 pixels in tubelets of 2 x 16 x 16: 8 x 14 x 14 tokens,
+    no class token.
+    """  # fmt: skip
+    depth, width = _SIZES[size]
+    return ModelGeometry(
+        name=name, depth=depth, width=width, hidden=4 * width, tokens=1568, protected=0,
+        patch_inputs=2 * PATCH_INPUTS, classes=400, pictures=16,
+    )  # fmt: skip
+
+
 _SIZES = {"tiny": (12, 192), "small": (12, 384), "base": (12, 768), "large": (24, 1024)}
 GEOMETRIES = {
     geometry.name: geometry
     for geometry in (
         *(_plain(f"vit_{size}_patch16_{side}", *_SIZES[size], side) for side in (224, 384) for size in _SIZES),
         *(_plain(f"deit_{size}_patch16_224", *_SIZES[size], 224) for size in ("tiny", "small", "base")),
-        # VideoMAE ViT-L (Tong et al., NeurIPS 2022): 16 pictures of 224 pixels in tubelets of 2 x 16 x 16: 8 x 14 x 14
-        # tokens, no class token.
-        ModelGeometry(
-            name="videomae_large_patch16_224",
-            depth=24,
-            width=1024,
-            hidden=4096,
-            tokens=1568,
-            protected=0,
-            patch_inputs=2 * PATCH_INPUTS,
-            classes=400,
-            pictures=16,
-        ),
+        _videomae("videomae_large_patch16_224", "large"),
+        *(_videomae(f"MCG-NJU/videomae-{size}-finetuned-kinetics", size) for size in ("small", "base", "large")),
+        _yolos("tiny", 800, 1333),
+        _yolos("small", 512, 864),
+        _yolos("base", 800, 1344),
     )
 }
 

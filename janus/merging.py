@@ -25,12 +25,15 @@ class TokenState:
             detection), ascending. After the first merge they are the first positions, in the same order.
         source: For each patch the position of the token that it has gone into, ``[B, patches]``; None unless asked
             for (see `with_source`).
+        grid: Rows and columns of the patches, for models that add positions behind a block; None for all others.
+            With it the source map belongs to the tokens and crosses the cut.
     """
 
     x: Float[Tensor, "b n c"]
     sizes: Float[Tensor, "b n"] | None = None
     protected: tuple[int, ...] = (0,)
     source: Int[Tensor, "b patches"] | None = None
+    grid: tuple[int, int] | None = None
 
     @property
     def n_tokens(self) -> int:
@@ -106,6 +109,7 @@ def merge(state: TokenState, metric: Float[Tensor, "b n d"], r: int) -> TokenSta
         sizes=grown.view(batch, n - r),
         protected=tuple(range(len(state.protected))),
         source=None if state.source is None else _follow(state.source, n, kept, leaving, target),
+        grid=state.grid,
     )
 
 

@@ -1,4 +1,4 @@
-"""Plain ViTs by their full timm tag, with weights from the hub or from a safetensors file. Never a pickle."""
+"""Plain ViTs by their full timm tag or their repository, with weights from the hub or a safetensors file, no pickle."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from janus import zoo
 from janus.demo import CLASSES, SIDE
 from janus.demo import NAME as DEMO
 from janus.errors import JanusError, JanusWarning
@@ -27,7 +28,7 @@ DEMO_NAME = f"{DEMO_ARCHITECTURE}.{DEMO_TAG}"
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A model in evaluation mode, its full timm tag, and where its weights came from."""
+    """A model in evaluation mode, its full timm tag or repository, and where its weights came from."""
 
     model: nn.Module
     name: str
@@ -45,7 +46,8 @@ def load_model(name: str, *, pretrained: bool = True, weights: Path | None = Non
     Args:
         name: Full timm tag, such as ``vit_tiny_patch16_224.augreg_in21k_ft_in1k``. A bare architecture means the tag
             that timm prefers today; where there are several, a warning says which. ``demo`` is the model that
-            `janus train-demo` made.
+            `janus train-demo` made. A name with a slash is a repository on the hub (`janus.zoo.ENTRIES`), such as
+            ``hustvl/yolos-tiny``, and gives a model of transformers.
         pretrained: Take the weights from the hub, or from the hub's cache on disk. Otherwise they are random.
         weights: Take them from this safetensors file instead. Its tensors must be those of the model, name by name
             and shape by shape; only the number of classes is the file's own. A file that is named after a full tag
@@ -57,6 +59,9 @@ def load_model(name: str, *, pretrained: bool = True, weights: Path | None = Non
     """
     if name in (DEMO, DEMO_NAME):
         return _demo(weights)
+    if "/" in name:
+        built, origin = zoo.build(name, pretrained=pretrained, weights=weights)
+        return LoadedModel(model=built, name=name, weights=origin)
     check_name(name)
     if weights is not None and "." not in name:
         named = _tag_in(Path(weights))

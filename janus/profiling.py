@@ -22,7 +22,7 @@ from janus.merging import TokenState
 from janus.profile import BatchSample, BlockSample, CodecSample, LatencyProfile
 from janus.provenance import hardware, versions
 from janus.units import s_to_ms
-from janus.vit import OpenViT, run_block
+from janus.vit import OpenViT
 
 # Other work on the machine, as a share of its cores, above which a profile is marked as busy.
 BUSY_SHARE = 0.15
@@ -149,8 +149,8 @@ class ProfileBench:
 
     def through(self, state: TokenState, r: int) -> None:
         """The same tokens through every block once."""
-        for block in self.vit.model.blocks:
-            run_block(block, state, r)
+        for i in range(self.vit.depth):
+            self.vit.layer(i, state, r)
 
     def time_ms(self, run: Callable) -> float:
         """One run; on CUDA between two events, with nothing pending before."""
@@ -170,12 +170,11 @@ class ProfileBench:
     def wake_ms(self, rounds: int) -> float:
         """How much longer a third of the blocks takes after a wait than right after itself; medians, in turn."""
         state = self.state(1, self.vit.tokens)
-        some = list(self.vit.model.blocks)[: max(self.vit.depth // 3, 1)]
 
         def run() -> None:
             self.cases["embed",]()
-            for block in some:
-                run_block(block, state, 0)
+            for i in range(max(self.vit.depth // 3, 1)):
+                self.vit.layer(i, state, 0)
 
         late = []
         for _ in range(rounds):

@@ -1,38 +1,35 @@
-"""A timm ViT opened into embed, blocks[i:j] and head, with merging. Nothing is patched in place.
+"""A ViT opened into embed, blocks[i:j] and head, with merging: timm's here. Nothing is patched in place.
 
-An `OpenViT` only reads the model that it was given: that model still works unmerged, and several threads may run
+An opened model only reads the one that it was given: that model still works unmerged, and several threads may run
 several schedules on it at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from janus.detection import OpenYolos
 from janus.errors import JanusError
 from janus.geometry import ModelGeometry
-from janus.merging import TokenState, attention_bias, merge
-from janus.openable import why_not
-from janus.schedule import MergePlan, MergeSchedule
-from janus.split import check_split
+from janus.merging import TokenState, attention_bias
+from janus.openable import kind_of
+from janus.opened import OpenViT, attend_heads, merging_block
+from janus.video import OpenVideoMAE
+
+__all__ = ["OpenTimm", "OpenViT", "open_vit", "run_block"]
 
 
-class OpenViT:
+class OpenTimm(OpenViT):
     """A plain timm Vision Transformer in three parts that can run in different places.
 
     The order of work is timm's own: patch_embed, _pos_embed, patch_drop, norm_pre, blocks, norm, forward_head.
 
     Attributes:
-        model: The timm model, untouched.
-        depth: Blocks.
-        width: Channels of a token.
-        tokens: Tokens after the embedding at the model's own input size, prefix tokens included.
-        protected: Positions of the prefix tokens, which never merge.
+        protected: Positions of the prefix tokens.
     """
 
     def __init__(self, model: nn.Module):
@@ -41,10 +38,7 @@ class OpenViT:
         Raises:
             JanusError: If it is not a plain ViT; the sentence names what is in the way.
         """
-        reason = why_not(model)
-        if reason:
-            raise JanusError(f"model: {reason}")
-        self.model = model
+        super().__init__(model)
         self.depth = len(model.blocks)
         self.width = model.embed_dim
         self.protected = tuple(range(model.num_prefix_tokens))
@@ -74,10 +68,6 @@ class OpenViT:
             input_shape=(m.in_chans, *self.input_size),
         )
 
-    def plan(self, schedule: MergeSchedule, tokens: int | None = None) -> MergePlan:
-        """What ``schedule`` comes to on this model, at its own input size unless ``tokens`` says otherwise."""
-        return schedule.plan(self.depth, tokens or self.tokens, len(self.protected))
-
     def embed(self, images: Float[Tensor, "b 3 h w"], *, source: bool = False) -> TokenState:
         """Patches, prefix tokens and positions: all that comes before the first block.
 
@@ -100,29 +90,9 @@ class OpenViT:
         state = TokenState(x=x, protected=self.protected)
         return state.with_source() if source else state
 
-    def blocks(self, state: TokenState, start: int, stop: int, removed: Sequence[int]) -> TokenState:
-        """Run blocks[start:stop], merging ``removed[i]`` tokens in block i.
-
-        Args:
-            state: Tokens as they enter block ``start``.
-            start: First block, 0…depth.
-            stop: One past the last block, start…depth.
-            removed: Tokens to remove for every block of the model (`MergePlan.removed`), not only for these.
-
-        Raises:
-            JanusError: If the range or the length of ``removed`` does not fit the model.
-        """
-        check_split(start, self.depth)
-        check_split(stop, self.depth)
-        if start > stop:
-            raise JanusError(f"blocks {start}:{stop} run backwards: start must not be beyond stop.")
-        if len(removed) != self.depth:
-            raise JanusError(
-                f"removed has {len(removed)} entries but the model has {self.depth} blocks: give one each."
-            )
-        for i in range(start, stop):
-            state = run_block(self.model.blocks[i], state, removed[i])
-        return state
+    def layer(self, i: int, state: TokenState, r: int) -> TokenState:
+        """Block ``i`` with r tokens merged in it."""
+        return run_block(self.model.blocks[i], state, r)
 
     def head(self, state: TokenState) -> Float[Tensor, "b classes"]:
         """Final norm, pooling and classifier. Averages weigh a token by its size."""
@@ -141,40 +111,43 @@ class OpenViT:
                 pooled = 0.5 * (pooled + x[:, begin:].amax(dim=1))
         return m.head(m.head_drop(m.fc_norm(pooled)))
 
-    def __call__(
-        self, images: Float[Tensor, "b 3 h w"], schedule: MergeSchedule | None = None
-    ) -> Float[Tensor, "b classes"]:
-        """The whole model under one schedule; without one, exactly what timm computes."""
-        state = self.embed(images)
-        plan = self.plan(schedule or MergeSchedule(family="none"), state.n_tokens)
-        return self.head(self.blocks(state, 0, self.depth, plan.removed))
-
 
 def open_vit(model: nn.Module) -> OpenViT:
-    """Open a timm ViT into embed, blocks[i:j] and head. See `OpenViT`."""
-    return OpenViT(model)
+    """Open a model into embed, blocks[i:j] and head. See `OpenViT`.
+
+    Args:
+        model: A plain timm ViT, or from transformers a YolosForObjectDetection or VideoMAEForVideoClassification.
+
+    Raises:
+        JanusError: If it is another; the sentence names what is in the way.
+    """
+    kinds: dict[str, type[OpenViT]] = {"yolos": OpenYolos, "videomae": OpenVideoMAE}
+    return kinds.get(kind_of(model), OpenTimm)(model)
 
 
 def run_block(block: nn.Module, state: TokenState, r: int) -> TokenState:
-    """One block: attention, merging of r tokens, MLP (Bolya et al., ICLR 2023, figure 1).
+    """One timm block with r tokens merged in it.
 
     An unmerged state with r = 0 goes through the block's own forward, so that level 0 is timm to the last bit.
     """
     if r == 0 and state.sizes is None:
         return replace(state, x=block(state.x))
     post_norm = not hasattr(block, "ls1")  # ResPostBlock normalises behind the branch instead of before it
-    bias = attention_bias(state)
-    if post_norm:
-        attended, metric = attend(block.attn, state.x, bias)
-        attended = block.norm1(attended)
-    else:
-        attended, metric = attend(block.attn, block.norm1(state.x), bias)
-        attended = block.ls1(attended)
-    state = replace(state, x=state.x + block.drop_path1(attended))
-    state = merge(state, metric, r)
-    x = state.x
-    branch = block.norm2(block.mlp(x)) if post_norm else block.ls2(block.mlp(block.norm2(x)))
-    return replace(state, x=x + block.drop_path2(branch))
+
+    def attention(x, bias):
+        if post_norm:
+            attended, metric = attend(block.attn, x, bias)
+            attended = block.norm1(attended)
+        else:
+            attended, metric = attend(block.attn, block.norm1(x), bias)
+            attended = block.ls1(attended)
+        return block.drop_path1(attended), metric
+
+    def finish(x):
+        branch = block.norm2(block.mlp(x)) if post_norm else block.ls2(block.mlp(block.norm2(x)))
+        return x + block.drop_path2(branch)
+
+    return merging_block(state, r, attention, finish)
 
 
 def attend(
@@ -187,9 +160,8 @@ def attend(
     b, n, _ = x.shape
     q, k, v = attn.qkv(x).reshape(b, n, 3, attn.num_heads, attn.head_dim).permute(2, 0, 3, 1, 4).unbind(0)
     q, k = attn.q_norm(q), attn.k_norm(k)
-    drop = attn.attn_drop.p if attn.training else 0.0
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=drop)
-    out = attn.norm(out.transpose(1, 2).reshape(b, n, attn.num_heads * attn.head_dim))
+    out, metric = attend_heads(q, k, v, bias, dropout=attn.attn_drop.p if attn.training else 0.0)
+    out = attn.norm(out)
     if getattr(attn, "gate", None) is not None:
         out = out * torch.sigmoid(attn.gate(x))
-    return attn.proj_drop(attn.proj(out)), k.sum(1)  # matching is by angle, so the sum serves as the mean
+    return attn.proj_drop(attn.proj(out)), metric

@@ -10,7 +10,7 @@ from torch import nn
 from janus.errors import JanusError
 from janus.models import tensors_hash
 from janus.preprocess import Preprocess, preprocess_for
-from janus.vit import OpenViT, open_vit
+from janus.vit import OpenTimm, OpenViT, open_vit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,11 @@ def open_half(model: nn.Module, name: str, *, fit: str = "crop") -> Half:
         JanusError: If the model cannot be opened or has no classifier.
     """
     vit = open_vit(model)
+    if not isinstance(vit, OpenTimm):
+        raise JanusError(
+            f"model {name}: device and cloud exchange class scores of single pictures, and a {type(model).__name__} "
+            "gives others; run it in one process with janus.open_vit, or choose a plain timm ViT."
+        )
     if model.num_classes < 1:
         raise JanusError(f"model {name}: it has no classifier, so there is no answer to send; choose another.")
     height, width = vit.input_size
