@@ -92,7 +92,7 @@ def load_model(name: str, *, pretrained: bool = True, weights: Path | None = Non
 
 def _demo(weights: Path | None) -> LoadedModel:
     """The demo model from its file in the data folder, or from another of its kind."""
-    path = data_folder("models") / f"{DEMO_NAME}.safetensors" if weights is None else Path(weights)
+    path = data_folder() / "models" / f"{DEMO_NAME}.safetensors" if weights is None else Path(weights)
     if weights is None and not path.is_file():
         raise JanusError(
             f"{path}: the demo model is not there; make it with `janus train-demo`, or name another model."

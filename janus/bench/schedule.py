@@ -6,6 +6,7 @@ import time
 
 import click
 import numpy as np
+from joblib import cpu_count
 
 from janus.bench.timing import Spread, in_turn
 from janus.cli.common import document, emit
@@ -13,7 +14,7 @@ from janus.grid import GridSettings, PlanGrid, default_levels
 from janus.network import Trace
 from janus.policy import make_policy
 from janus.profile import derive_profile
-from janus.simulate import ReplaySettings, replay
+from janus.simulate import ReplaySettings, replay, sweep
 from janus.units import transfer_ms
 
 MODEL = "vit_large_patch16_384"
@@ -97,7 +98,7 @@ def _modelled_ms(grid: PlanGrid, level: int, split: int, mbps: float, rtt_ms: fl
 
 
 def bench_replay(*, rounds: int) -> list[dict]:
-    """Seconds for one hour of a rough link at 10 frames a second, six policies one after the other on one core."""
+    """Seconds for one hour of a rough link at 10 frames a second: six policies, one by one on one core, and swept."""
     steps = int(HOUR_S * FPS)
     random = np.random.default_rng(0)
     # A level that holds for a second, and a spread from step to step. A JPEG is mostly through before the next frame,
@@ -107,6 +108,7 @@ def bench_replay(*, rounds: int) -> list[dict]:
     grid = build_grid("jpeg85")
     settings = ReplaySettings(mode="camera", camera_fps=FPS, late="queue")
     taken: list[dict[str, float]] = []
+    swept: list[float] = []
     for _ in range(rounds):
         taken.append({})
         for policy in POLICIES:
@@ -114,9 +116,13 @@ def bench_replay(*, rounds: int) -> list[dict]:
             table = replay(trace, policy, grid, SLO_MS, settings)
             taken[-1][policy] = time.perf_counter() - start
             assert len(table) == steps
+        start = time.perf_counter()
+        sweep([trace], POLICIES, [grid], [SLO_MS], settings, jobs=-1)
+        swept.append(time.perf_counter() - start)
     rows = []
     for name, seconds in {
-        "all": [sum(t.values()) for t in taken],
+        f"all, on {cpu_count()} cores as `janus replay` does it": swept,
+        "all, one after the other on one core": [sum(t.values()) for t in taken],
         **{p: [t[p] for t in taken] for p in POLICIES},
     }.items():
         spread = Spread.of(seconds)
