@@ -28,6 +28,8 @@ from janus.coco.boxes import to_pixels, to_shares
 from janus.coco.categories import IDS, head_ids
 from janus.data import Skipped
 from janus.errors import JanusError
+from janus.schedule import MergeSchedule
+from janus.vit import open_vit
 
 SMALL = DetectionPreprocess(shortest_edge=64, longest_edge=96)
 
@@ -141,6 +143,25 @@ def test_a_yolos_of_transformers_goes_the_whole_path(yolos, shared):
 
     assert (last.n, last.figures_n) == (16, 16)
     assert 0 <= last.figures.ap < 5 and last.detections <= 16 * 12
+
+
+def test_an_opened_yolos_scores_the_same_wherever_it_is_cut(yolos, shared):
+    """Under one schedule, every answer of the two halves is the whole one's, and so are COCO's figures."""
+    vit, schedule = open_vit(yolos), MergeSchedule(family="constant", level=4)
+
+    def halves(batch):
+        state = vit.embed(batch)
+        removed = vit.plan(schedule, state.n_tokens).removed
+        return vit.head(vit.blocks(vit.blocks(state, 0, 1, removed), 1, vit.depth, removed))
+
+    images = open_detection(shared / "coco" / "coco128_val")
+    whole, cut = (
+        list(evaluate_detection(predict, images, preprocess=SMALL, batch_size=8, limit=16))[-1]
+        for predict in (lambda batch: vit(batch, schedule), halves)
+    )
+
+    assert cut.figures == whole.figures
+    assert cut.detections == whole.detections > 0
 
 
 # Figures
