@@ -85,7 +85,16 @@ class Preprocess:
 
 
 def preprocess_for(model: nn.Module, fit: str = "crop") -> Preprocess:
-    """The preprocessing of a timm model: its own mean, std, crop and interpolation, at the size it was built for."""
+    """The preprocessing of a timm model: its own mean, std, crop and interpolation, at the size it was built for.
+
+    Raises:
+        JanusError: If the model classifies no pictures.
+    """
+    if not hasattr(model, "pretrained_cfg"):
+        raise JanusError(
+            f"model {type(model).__name__} does not classify pictures: run it from Python, with "
+            "janus.evaluate_detection for boxes or janus.evaluate_clips for clips."
+        )
     cfg = resolve_model_data_config(model)
     height, width = model.patch_embed.img_size or cfg["input_size"][1:]
     return Preprocess(

@@ -124,7 +124,8 @@ class ProfileBench:
 
     def _cases(self, counts: list[int], shares: tuple[float, ...], batches: list[int]) -> dict[tuple, Callable]:
         vit = self.vit
-        images = torch.rand(1, *vit.geometry.input_shape, device=self.device, dtype=self.dtype)
+        frame = (vit.geometry.pictures,) if vit.geometry.pictures > 1 else ()
+        images = torch.rand(1, *frame, *vit.geometry.input_shape, device=self.device, dtype=self.dtype)
         full = self.state(1, vit.tokens)
         cases: dict[tuple, Callable] = {("embed",): lambda: vit.embed(images), ("head",): lambda: vit.head(full)}
         for n in counts:

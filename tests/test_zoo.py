@@ -6,13 +6,15 @@ import sys
 
 import pytest
 import torch
-from hugging import noise, yolos
+from hugging import noise, videomae, yolos
 from safetensors.torch import save_file
 
 from janus import zoo
 from janus.errors import JanusError
 from janus.geometry import GEOMETRIES
 from janus.models import load_model
+from janus.preprocess import preprocess_for
+from janus.profiling import Effort, measure_profile
 from janus.runtime.half import open_half
 from janus.schedule import MergeSchedule
 from janus.vit import open_vit
@@ -158,3 +160,20 @@ def test_transformers_is_imported_only_for_its_models():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("make", [yolos, videomae])
+def test_what_classifies_no_pictures_says_where_it_runs(make):
+    """Commands for classifiers refuse it in one sentence, which names the way from Python."""
+    with pytest.raises(JanusError, match="does not classify pictures: run it from Python"):
+        preprocess_for(make())
+
+
+@pytest.mark.parametrize("make", [yolos, videomae])
+def test_its_latency_can_be_measured(make):
+    """Embedding, blocks and head are timed on what the model takes, boxes and clips alike."""
+    vit = open_vit(make())
+    profile = measure_profile(vit, effort=Effort(counts=2, shares=(0.2,), rounds=2, warmup=0))
+
+    assert profile.geometry == vit.geometry
+    assert profile.embed_ms > 0
