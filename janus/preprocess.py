@@ -90,7 +90,7 @@ def preprocess_for(model: nn.Module, fit: str = "crop") -> Preprocess:
     Raises:
         JanusError: If the model classifies no pictures.
     """
-    if not hasattr(model, "pretrained_cfg"):
+    if not hasattr(model, "patch_embed"):
         raise JanusError(
             f"model {type(model).__name__} does not classify pictures: run it from Python, with "
             "janus.evaluate_detection for boxes or janus.evaluate_clips for clips."
