@@ -1,4 +1,4 @@
-"""Batches of windows, rendered while training runs: fresh pictures without end."""
+"""Batches of windows, rendered while training runs and shown again turned and mirrored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from janus.demo import Scene, render, scene
+from janus.demo import CLASSES, Scene, render, scene
 from janus.demo.draws import Draws
 from janus.demo.shapes import UNIT
 from janus.training.recipe import GRID, PATCH, Stage
@@ -51,43 +51,111 @@ def window_of(drawn: Scene, patches: int) -> tuple[int, int]:
     return corner[0], corner[1]
 
 
+class Window(NamedTuple):
+    """A window of one picture: the fields of `Batch` as arrays, the patches in rows and columns."""
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    places: Int64[np.ndarray, "r c"]
+    label: np.int64
+    owners: Int64[np.ndarray, "r c"]
+    cells: Float32[np.ndarray, "r c y x"]
+    ways: Float32[np.ndarray, "r c 2"]
+
+    def turned(self, turn: int) -> Window:
+        """As it would be in the whole picture mirrored (bits 0 and 1 of ``turn``) and transposed (bit 2).
+
+        Every class looks the same to itself then.
+        """
+        pixels, places, label, owners, cells, ways = self
+        rows, columns = places // GRID, places % GRID
+        if turn & 1:
+            pixels, owners, cells = pixels[:, ::-1], owners[:, ::-1], cells[:, ::-1, :, ::-1]
+            rows, columns, ways = rows[:, ::-1], GRID - 1 - columns[:, ::-1], ways[:, ::-1] * np.float32([-1, 1])
+        if turn & 2:
+            pixels, owners, cells = pixels[::-1], owners[::-1], cells[::-1, :, ::-1]
+            rows, columns, ways = GRID - 1 - rows[::-1], columns[::-1], ways[::-1] * np.float32([1, -1])
+        if turn & 4:
+            pixels, owners, cells = pixels.swapaxes(0, 1), owners.T, cells.transpose(1, 0, 3, 2)
+            rows, columns, ways = columns.T, rows.T, ways.swapaxes(0, 1)[..., ::-1]
+        return Window(pixels, rows * GRID + columns, label, owners, cells, ways)
+
+
+TURNS = 8
+
+
+def window(split: str, index: int, patches: int, seed: int) -> Window:
+    """The window of so many patches a side of this picture."""
+    step = PATCH // CELLS
+    drawn = scene(split, index, seed=seed)
+    main = drawn.things[drawn.main]
+    left, top = window_of(drawn, patches)
+    frame = render(drawn, (left * PATCH, top * PATCH, (left + patches) * PATCH, (top + patches) * PATCH))
+    classes = np.array([0, *(thing.label + 1 for thing in drawn.things)])
+    cells = (frame.owner[step // 2 :: step, step // 2 :: step] == drawn.main + 1).astype(np.float32)
+    rows, columns = np.divmod(np.arange(patches * patches).reshape(patches, patches), patches)
+    centre = np.array([main.x, main.y]) / (UNIT * PATCH) - 0.5
+    return Window(
+        pixels=frame.pixels,
+        places=(top + rows) * GRID + left + columns,
+        label=np.int64(drawn.label),
+        owners=classes[frame.owner[PATCH // 2 :: PATCH, PATCH // 2 :: PATCH]],
+        cells=cells.reshape(patches, CELLS, patches, CELLS).swapaxes(1, 2),
+        ways=(centre - np.stack([left + columns, top + rows], axis=2)).astype(np.float32),
+    )
+
+
+def together(shown: list[Window]) -> Batch:
+    """Windows of one size as a batch."""
+    pixels, places, label, owners, cells, ways = (
+        torch.from_numpy(np.stack(column)) for column in zip(*shown, strict=True)
+    )
+    return Batch(
+        pixels, places.flatten(1), label, owners.flatten(1), cells.flatten(3).flatten(1, 2), ways.flatten(1, 2)
+    )
+
+
 def windows(split: str, indices: range, patches: int, seed: int) -> Batch:
     """The windows of so many patches a side of these pictures."""
-    samples = []
-    step = PATCH // CELLS
-    for index in indices:
-        drawn = scene(split, index, seed=seed)
-        main = drawn.things[drawn.main]
-        left, top = window_of(drawn, patches)
-        frame = render(drawn, (left * PATCH, top * PATCH, (left + patches) * PATCH, (top + patches) * PATCH))
-        centres = frame.owner[PATCH // 2 :: PATCH, PATCH // 2 :: PATCH].ravel()
-        classes = np.array([0, *(thing.label + 1 for thing in drawn.things)])
-        cells = (frame.owner[step // 2 :: step, step // 2 :: step] == drawn.main + 1).astype(np.float32)
-        cells = cells.reshape(patches, CELLS, patches, CELLS).swapaxes(1, 2).reshape(-1, CELLS * CELLS)
-        rows, across = np.divmod(np.arange(patches * patches), patches)
-        places = (top + rows) * GRID + left + across
-        centre = np.array([main.x, main.y]) / (UNIT * PATCH) - 0.5
-        ways = (centre - np.stack([left + across, top + rows], axis=1)).astype(np.float32)
-        samples.append((frame.pixels, places, drawn.label, classes[centres], cells, ways))
-    return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*samples, strict=True)))
+    return together([window(split, index, patches, seed) for index in indices])
 
 
 class Batches(Dataset):
-    """The batches of a stage by their step. Its pictures follow those of the stages before it."""
+    """The batches of a stage by their step. Its pictures follow those of the stages before it.
+
+    In each pass over the pool the pictures come in another order, as many of each class in every batch, and each is
+    turned in another way.
+    """
 
     def __init__(self, stage: Stage, start: int, seed: int):
         self.stage, self.start, self.seed = stage, start, seed
+        self._rendered: dict[int, Window] = {}
+        self._pass, self._order, self._turns = -1, np.empty(0, int), np.empty(0, int)
 
     def __len__(self) -> int:
         return self.stage.steps
 
     def __getitem__(self, step: int) -> Batch:
-        first = self.start + step * self.stage.batch
-        return windows("train", range(first, first + self.stage.batch), self.stage.window, self.seed)
+        first = step * self.stage.batch
+        return together([self._one(place) for place in range(first, first + self.stage.batch)])
+
+    def _one(self, place: int) -> Window:
+        number, at = divmod(place, self.stage.pool)
+        if number != self._pass:
+            draws = np.random.default_rng([self.seed, self.start, number])
+            rows = np.arange(self.stage.pool).reshape(-1, len(CLASSES))
+            self._pass, self._order = number, draws.permuted(rows, axis=0).ravel()
+            self._turns = draws.integers(TURNS, size=self.stage.pool)
+        index = int(self._order[at])
+        if index not in self._rendered:
+            self._rendered[index] = window("train", self.start + index, self.stage.window, self.seed)
+        return self._rendered[index].turned(int(self._turns[at]))
 
 
 def stream(stage: Stage, start: int, seed: int, first_step: int, workers: int) -> DataLoader:
-    """The batches of a stage from a step on, rendered by so many processes beside this one (0: in this one)."""
+    """The batches of a stage from a step on, rendered by so many processes beside this one (0: in this one).
+
+    Each process keeps the pool for itself: more than one helps only where rendering is slower than learning.
+    """
     steps = range(first_step, stage.steps)
     return DataLoader(
         Batches(stage, start, seed),

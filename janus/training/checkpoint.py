@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.optim import Optimizer
 
 from janus.errors import JanusError
 from janus.files import write_bytes
 from janus.training.network import Student
 
 
-def save_state(path: Path, student: Student, optimiser: torch.optim.Optimizer, facts: dict) -> None:
+def save_state(path: Path, student: Student, optimisers: Sequence[Optimizer], facts: dict) -> None:
     """Write everything in one piece: one file, renamed into place, so that no two parts can be of different steps."""
     tensors = {f"student.{name}": tensor.detach().cpu().contiguous() for name, tensor in student.state_dict().items()}
-    for i, entries in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{i}.{key}": value.cpu().contiguous() for key, value in entries.items()}
+    for number, optimiser in enumerate(optimisers):
+        for i, entries in optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{i}.{key}": value.cpu().contiguous() for key, value in entries.items()}
     write_bytes(path, save(tensors, {"state": json.dumps(facts)}))
 
 
@@ -39,14 +41,15 @@ def load_state(path: Path) -> tuple[dict, dict[str, Tensor]]:
         ) from why
 
 
-def restore(student: Student, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put loaded tensors into a student of the same depth and its new optimiser."""
+def restore(student: Student, optimisers: Sequence[Optimizer], tensors: dict[str, Tensor]) -> None:
+    """Put loaded tensors into a student of the same depth and its new optimisers."""
     student.load_state_dict(_below("student.", tensors))
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _below("optimiser.", tensors).items():
-        i, _, key = name.partition(".")
-        state.setdefault(int(i), {})[key] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    for number, optimiser in enumerate(optimisers):
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below(f"optimiser.{number}.", tensors).items():
+            i, _, key = name.partition(".")
+            state.setdefault(int(i), {})[key] = tensor
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

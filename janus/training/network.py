@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from janus.demo import CLASSES
 from janus.training.batches import CELLS, Batch
-from janus.training.recipe import ARCHITECTURE, GRID, PATCH
+from janus.training.recipe import ARCHITECTURE, GRID, PATCH, Recipe
 
 MEAN = STD = 127.5
 # For each patch: nothing or one of the classes; which cells show the main object; the way to its centre.
@@ -40,6 +40,10 @@ class Student(nn.Module):
             self.vit.patch_embed.proj.weight.copy_(cosines(width))
             self.vit.patch_embed.proj.bias.zero_()
             self.vit.pos_embed[0, 1:] = 0.3 * waves(width)
+            for block in self.vit.blocks:
+                start_like_trained(block.attn)
+                # Fused attention's backward pass on CPUs takes a third of a training step at these few tokens.
+                block.attn.fused_attn = False
 
     def forward(
         self, pixels: Float[Tensor, "b 3 h w"], places: Int64[Tensor, "b n"]
@@ -71,13 +75,47 @@ class Student(nn.Module):
         top1 = (scores.argmax(1) == batch.label).float().mean()
         return Losses(label + dense * patch, label.detach(), top1)
 
-    def groups(self, decay: float) -> list[dict]:
-        """Parameters for an optimiser: only matrices decay."""
-        plain = {name for name, p in self.named_parameters() if p.ndim < 2 or name.endswith(("pos_embed", "cls_token"))}
-        return [
-            {"params": [p for name, p in self.named_parameters() if name not in plain], "weight_decay": decay},
-            {"params": [p for name, p in self.named_parameters() if name in plain], "weight_decay": 0.0},
+    def optimisers(self, recipe: Recipe) -> list[torch.optim.Optimizer]:
+        """Muon for the matrices inside blocks, AdamW for everything else; each group knows its ``peak``.
+
+        Muon learns this task in a third of the pictures that AdamW needs.
+        """
+        inside = [p for name, p in self.named_parameters() if "blocks." in name and p.ndim == 2]
+        rest = [(name, p) for name, p in self.named_parameters() if not ("blocks." in name and p.ndim == 2)]
+        plain = {name for name, p in rest if p.ndim < 2 or name.endswith(("pos_embed", "cls_token"))}
+        groups = [
+            {"params": [p for name, p in rest if name not in plain], "weight_decay": recipe.decay},
+            {"params": [p for name, p in rest if name in plain], "weight_decay": 0.0},
         ]
+        found = [
+            torch.optim.Muon(inside, lr=0.0, weight_decay=recipe.decay, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(groups, lr=0.0, betas=recipe.betas, fused=True),
+        ]
+        for optimiser, peak in zip(found, (recipe.peak_blocks, recipe.peak), strict=True):
+            for group in optimiser.param_groups:
+                group["peak"] = peak
+        return found
+
+
+@torch.no_grad()
+def start_like_trained(attention: nn.Module) -> None:
+    """Give an attention layer first weights whose products look as they do after training.
+
+    Queries and keys of one place agree (their product is near a multiple of the identity), values come out with the
+    opposite sign.
+    Source: Trockman & Kolter, *Mimetic Initialization of Self-Attention Layers*, ICML 2023, section 4.
+    """
+    width, heads = attention.qkv.in_features, attention.num_heads
+    size, eye = width // heads, torch.eye(width)
+    weight = attention.qkv.weight
+    for first in range(0, width, size):
+        u, s, v = torch.linalg.svd(0.7 * torch.randn(width, width) / width**0.5 + 0.7 * eye)
+        root = s[:size].sqrt()[:, None]
+        weight[first : first + size] = root * u[:, :size].T
+        weight[width + first : width + first + size] = root * v[:size]
+    u, s, v = torch.linalg.svd(0.4 * torch.randn(width, width) / width**0.5 - 0.4 * eye)
+    weight[2 * width :] = s.sqrt()[:, None] * v
+    attention.proj.weight.copy_(u * s.sqrt())
 
 
 def cosines(width: int) -> Float[Tensor, "width 3 p p"]:

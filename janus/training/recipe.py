@@ -23,6 +23,8 @@ class Stage:
     Attributes:
         window: Patches along a side, up to `GRID`: the whole picture.
         depth: Blocks.
+        pool: Pictures that are rendered; a multiple of the classes. They come again and again, turned and mirrored
+            differently, because rendering one takes as long as learning from a window of it.
         steps: Of the optimiser.
         batch: Pictures in each; a multiple of the classes, so that every batch has as many of each.
         dense: Weight of the loss on patch tokens (see `janus.training.network.losses`).
@@ -30,13 +32,14 @@ class Stage:
 
     window: int
     depth: int
+    pool: int
     steps: int
     batch: int
     dense: float
 
     @property
     def images(self) -> int:
-        """Pictures that it sees."""
+        """Pictures that it sees, repeated ones included."""
         return self.steps * self.batch
 
     @property
@@ -57,10 +60,11 @@ class Recipe:
     Attributes:
         name: In `RECIPES`.
         stages: In order.
-        peak: Learning rate after the warm-up, for every batch size.
-        warmup: Steps to it.
-        floor: Learning rate at the end, as a share of the peak.
-        decay: AdamW's, of matrices only.
+        peak: Learning rate after the warm-up of what AdamW moves: embedding, positions, biases, heads.
+        peak_blocks: The same of what Muon moves: the matrices inside blocks. In AdamW's measure.
+        warmup: Steps to the peaks.
+        floor: Learning rates at the end, as a share of the peaks.
+        decay: Of matrices only.
         betas: AdamW's.
         clip: Bound on the norm of the gradient.
         validation: Pictures of the validation split at the end of a stage.
@@ -69,6 +73,7 @@ class Recipe:
     name: str
     stages: tuple[Stage, ...]
     peak: float = 1e-3
+    peak_blocks: float = 5e-3
     warmup: int = 100
     floor: float = 0.01
     decay: float = 0.05
@@ -82,17 +87,17 @@ class Recipe:
         return sum(stage.images for stage in self.stages)
 
     def rate(self, stage: int, step: int) -> float:
-        """Learning rate of a step of a stage: linear warm-up over steps, then half a cosine over the work.
+        """Share of the peak at a step of a stage: linear warm-up over steps, then half a cosine over the work.
 
         The work is counted in tokens through blocks, so that a stage with many cheap pictures does not use up the
         cosine before the network has its full depth.
         """
         past = step + sum(done.steps for done in self.stages[:stage])
         if past < self.warmup:
-            return self.peak * (past + 1) / self.warmup
+            return (past + 1) / self.warmup
         done = sum(one.work for one in self.stages[:stage]) + self.stages[stage].work * step / self.stages[stage].steps
         wave = (1 + math.cos(math.pi * done / sum(one.work for one in self.stages))) / 2
-        return self.peak * (self.floor + (1 - self.floor) * wave)
+        return self.floor + (1 - self.floor) * wave
 
     def facts(self) -> dict:
         """As JSON."""
@@ -108,20 +113,19 @@ RECIPES = {
     for recipe in (
         Recipe(
             name="full",
-            # About a quarter of the work each.
             stages=(
-                Stage(window=6, depth=4, steps=_thousands(800, 120), batch=120, dense=1.0),
-                Stage(window=7, depth=12, steps=_thousands(250, 120), batch=120, dense=1.0),
-                Stage(window=10, depth=12, steps=_thousands(100, 120), batch=120, dense=0.5),
-                Stage(window=GRID, depth=12, steps=_thousands(50, 120), batch=120, dense=0.1),
+                Stage(window=6, depth=4, pool=48_000, steps=_thousands(200, 48), batch=48, dense=1.0),
+                Stage(window=7, depth=12, pool=48_000, steps=_thousands(150, 72), batch=72, dense=1.0),
+                Stage(window=10, depth=12, pool=24_000, steps=_thousands(60, 72), batch=72, dense=0.5),
+                Stage(window=GRID, depth=12, pool=12_000, steps=_thousands(24, 48), batch=48, dense=0.2),
             ),
         ),
         # Seconds: shows that everything works, and learns nothing.
         Recipe(
             name="smoke",
             stages=(
-                Stage(window=3, depth=1, steps=4, batch=24, dense=1.0),
-                Stage(window=4, depth=12, steps=3, batch=24, dense=0.5),
+                Stage(window=3, depth=1, pool=48, steps=4, batch=24, dense=1.0),
+                Stage(window=4, depth=12, pool=48, steps=3, batch=24, dense=0.5),
             ),
             warmup=2,
             validation=24,
