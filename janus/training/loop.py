@@ -219,7 +219,7 @@ class _Run:
 
 
 def bfloat16_is_faster() -> bool:
-    """Whether this CPU multiplies in bfloat16 faster than in float32; without units for it, it is fourteen times slower.
+    """Whether this CPU multiplies faster in bfloat16 than in float32; without units for it it is fourteen times slower.
 
     Asked by trying, since no flag of torch tells.
     """
