@@ -28,11 +28,11 @@ from janus.weights import file_hash
 TINY = Recipe(
     name="tiny",
     stages=(
-        Stage(window=2, depth=1, pool=48, steps=3, batch=24, dense=1.0),
-        Stage(window=3, depth=2, pool=24, steps=3, batch=24, dense=0.5),
+        Stage(window=2, depth=1, pool=48, steps=3, batch=16, dense=1.0),
+        Stage(window=3, depth=2, pool=32, steps=3, batch=16, dense=0.5),
     ),
     warmup=2,
-    validation=24,
+    validation=16,
 )
 
 
@@ -65,7 +65,7 @@ def unbroken(tmp_path_factory):
     return train(TINY, tmp_path_factory.mktemp("unbroken"), seed=3)
 
 
-@pytest.mark.parametrize("images", [24, 72, 120])
+@pytest.mark.parametrize("images", [16, 48, 80])
 def test_a_stopped_run_goes_on_to_the_same_weights(unbroken, tmp_path, images):
     """Stopped in either stage or between them, it ends bit for bit where an unbroken run ends."""
     stop, tell = stop_after(images)
@@ -88,7 +88,7 @@ def test_rendering_in_another_process_changes_nothing(unbroken, tmp_path):
 
 def test_a_state_of_another_seed_or_recipe_is_refused(tmp_path):
     """And a file that is no state."""
-    stop, tell = stop_after(24)
+    stop, tell = stop_after(16)
     train(TINY, tmp_path, seed=3, stop=stop, tell=tell)
     with pytest.raises(JanusError, match="another seed"):
         train(TINY, tmp_path, seed=4)
@@ -102,7 +102,7 @@ def test_a_state_of_another_seed_or_recipe_is_refused(tmp_path):
 def test_training_lowers_the_loss():
     """On one batch again and again, within a few steps."""
     torch.manual_seed(0)
-    student, batch = Student(1), windows("train", range(24), 2, 1)
+    student, batch = Student(1), windows("train", range(16), 2, 1)
     seen = []
     optimisers = student.optimisers(TINY)
     for optimiser in optimisers:
@@ -143,8 +143,8 @@ def test_a_window_of_the_whole_is_what_timm_computes():
 
 def test_patches_know_their_object():
     """Targets of the patches: the main object's class where its cells are, its centre, and 0 for background."""
-    batch = windows("train", range(24), 7, 1)
-    middle = batch.cells.view(24, 49, 4, 4)[:, :, 2, 2] == 1  # the cell whose centre is next to the patch's
+    batch = windows("train", range(16), 7, 1)
+    middle = batch.cells.view(16, 49, 4, 4)[:, :, 2, 2] == 1  # the cell whose centre is next to the patch's
     own = batch.owners == batch.label[:, None] + 1
     nearest = batch.ways.abs().amax(2).argmin(1)
 
@@ -156,7 +156,7 @@ def test_patches_know_their_object():
 
 def test_a_pass_shows_every_picture_of_the_pool_once():
     """Each batch holds as many of each class; a second pass has them in another order."""
-    stage = Stage(window=2, depth=1, pool=72, steps=6, batch=24, dense=1.0)
+    stage = Stage(window=2, depth=1, pool=48, steps=6, batch=16, dense=1.0)
     batches = Batches(stage, 0, 3)
     shown = [batches[step] for step in range(6)]
     # A picture is known by its sum of pixels, however it is turned.

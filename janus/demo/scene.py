@@ -8,7 +8,9 @@ from janus.demo.draws import Draws
 from janus.demo.shapes import SHAPES, TEXTURES, TURN, UNIT, offset
 
 SIDE = 224  # pixels
-CLASSES = tuple(f"{texture} {shape}" for shape in SHAPES for texture in TEXTURES)
+# Of objects with a class: the signs of what their hue adds to red and to blue. Green makes up for both.
+HUES = {"pink": (1, 1), "orange": (1, -1), "blue": (-1, 1), "green": (-1, -1)}
+CLASSES = tuple(f"{hue} {texture}" for hue in HUES for texture in TEXTURES)
 
 Colour = tuple[int, int, int]
 
@@ -19,7 +21,7 @@ class Thing:
 
     Attributes:
         label: Index into `CLASSES`; -1 for clutter, which has one colour and belongs to no class.
-        shape: Name of its outline.
+        shape: Name of its outline, which says nothing of its class.
         x: Of its centre.
         y: Of its centre.
         radius: Of the circle around it.
@@ -100,10 +102,10 @@ def _place(draws: Draws, radius: int) -> tuple[int, int]:
 
 def _thing(draws: Draws, label: int, radius: int, place: tuple[int, int], behind: tuple[Colour, Colour]) -> Thing:
     """An object of class ``label``, in two colours that are not the background's."""
-    texture, shape = CLASSES[label].split()
+    hue, texture = CLASSES[label].split()
     return Thing(
         label=label,
-        shape=shape,
+        shape=tuple(SHAPES)[draws.below(len(SHAPES))],
         x=place[0],
         y=place[1],
         radius=radius,
@@ -111,7 +113,7 @@ def _thing(draws: Draws, label: int, radius: int, place: tuple[int, int], behind
         texture=texture,
         texture_angle=draws.below(TURN),
         period=draws.between(7 * UNIT, 11 * UNIT),
-        colours=_pair(draws, 36, 128),
+        colours=_pair(draws, 36, 128, HUES[hue]),
     )
 
 
@@ -136,15 +138,18 @@ def _bar(draws: Draws, main: Thing) -> Thing:
     )  # fmt: skip
 
 
-def _pair(draws: Draws, least: int, most: int) -> tuple[Colour, Colour]:
-    """Two colours whose lightness differs by least…most, in either order."""
+def _pair(draws: Draws, least: int, most: int, signs: tuple[int, int] | None = None) -> tuple[Colour, Colour]:
+    """Two colours whose lightness differs by least…most, in either order; of one hue where its ``signs`` are given."""
     apart = draws.between(least, most)
     dark = draws.between(16, 239 - apart)
-    pair = _colour(draws, dark), _colour(draws, dark + apart)
+    pair = _colour(draws, dark, signs), _colour(draws, dark + apart, signs)
     return pair if draws.chance(1, 2) else (pair[1], pair[0])
 
 
-def _colour(draws: Draws, grey: int) -> Colour:
+def _colour(draws: Draws, grey: int, signs: tuple[int, int] | None = None) -> Colour:
     """A colour of a lightness: a hue whose weighted sum (Rec. 601 in eighths: 2, 5, 1) is nil is added to the grey."""
-    red, blue = draws.between(-40, 40), draws.between(-40, 40)
+    if signs is None:
+        red, blue = draws.between(-40, 40), draws.between(-40, 40)
+    else:
+        red, blue = signs[0] * draws.between(10, 40), signs[1] * draws.between(10, 40)
     return grey + red, grey - (2 * red + blue) // 5, grey + blue

@@ -60,7 +60,7 @@ class Student(nn.Module):
         """Cross-entropy of the class token, and ``dense`` times what is asked of every patch.
 
         The class token alone would teach a ViT from nothing very slowly: it is one answer a picture, and hardly gives a
-        hint of how to tell a hexagon from a disc. Outlines and centres do.
+        hint of which object counts. Outlines and centres do.
         """
         pixels = batch.pixels.permute(0, 3, 1, 2).float().sub_(MEAN).div_(STD)
         scores, patches = self(pixels, batch.places)

@@ -104,28 +104,24 @@ class Recipe:
         return asdict(self) | {"architecture": ARCHITECTURE, "classes": len(CLASSES)}
 
 
-def _thousands(images: int, batch: int) -> int:
-    return round(1000 * images / batch)
-
-
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(
             name="full",
             stages=(
-                Stage(window=6, depth=4, pool=48_000, steps=_thousands(200, 48), batch=48, dense=1.0),
-                Stage(window=7, depth=12, pool=48_000, steps=_thousands(150, 72), batch=72, dense=1.0),
-                Stage(window=10, depth=12, pool=24_000, steps=_thousands(60, 72), batch=72, dense=0.5),
-                Stage(window=GRID, depth=12, pool=12_000, steps=_thousands(24, 48), batch=48, dense=0.2),
+                Stage(window=6, depth=4, pool=48_000, steps=2_000, batch=48, dense=1.0),
+                Stage(window=7, depth=12, pool=32_000, steps=1_000, batch=64, dense=1.0),
+                Stage(window=10, depth=12, pool=20_000, steps=625, batch=64, dense=0.5),
+                Stage(window=GRID, depth=12, pool=12_000, steps=750, batch=48, dense=0.2),
             ),
         ),
         # Seconds: shows that everything works, and learns nothing.
         Recipe(
             name="smoke",
             stages=(
-                Stage(window=3, depth=1, pool=48, steps=4, batch=24, dense=1.0),
-                Stage(window=4, depth=12, pool=48, steps=3, batch=24, dense=0.5),
+                Stage(window=3, depth=1, pool=32, steps=4, batch=16, dense=1.0),
+                Stage(window=4, depth=12, pool=32, steps=3, batch=16, dense=0.5),
             ),
             warmup=2,
             validation=24,
