@@ -110,10 +110,10 @@ RECIPES = {
         Recipe(
             name="full",
             stages=(
-                Stage(window=6, depth=4, pool=48_000, steps=2_000, batch=48, dense=1.0),
-                Stage(window=7, depth=12, pool=32_000, steps=1_000, batch=64, dense=1.0),
-                Stage(window=10, depth=12, pool=20_000, steps=625, batch=64, dense=0.5),
-                Stage(window=GRID, depth=12, pool=12_000, steps=750, batch=48, dense=0.2),
+                Stage(window=6, depth=4, pool=32_000, steps=1_200, batch=48, dense=1.0),
+                Stage(window=7, depth=12, pool=24_000, steps=500, batch=64, dense=1.0),
+                Stage(window=10, depth=12, pool=16_000, steps=500, batch=64, dense=0.5),
+                Stage(window=GRID, depth=12, pool=12_000, steps=500, batch=48, dense=0.2),
             ),
         ),
         # Seconds: shows that everything works, and learns nothing.
