@@ -1,7 +1,9 @@
 # The public names of Janus, and the only list of them: lazy_loader reads it at run time, type checkers and editors read
 # it as a stub.
+from .clips import compare_clips as compare_clips
 from .clips import evaluate_clips as evaluate_clips
 from .clips import open_clips as open_clips
+from .coco import compare_detection as compare_detection
 from .coco import evaluate_detection as evaluate_detection
 from .coco import open_detection as open_detection
 from .codec import decode as decode
@@ -22,6 +24,8 @@ from .network import generate_trace as generate_trace
 from .network import load_traces as load_traces
 from .network import make_estimator as make_estimator
 from .network import read_trace as read_trace
+from .paired import PairedDifference as PairedDifference
+from .paired import paired_difference as paired_difference
 from .policy import make_policy as make_policy
 from .preprocess import preprocess_for as preprocess_for
 from .profile import LatencyProfile as LatencyProfile

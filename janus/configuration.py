@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import UInt8
 
 from janus.codec import check_codec, decode, encode
 from janus.errors import JanusError
 from janus.merging import TokenState
 from janus.picture import check_encoding, decode_picture, encode_picture
-from janus.preprocess import Preprocess
+from janus.preprocess import Normaliser
 from janus.schedule import MergePlan, MergeSchedule
 from janus.split import check_split
 from janus.vit import OpenViT
@@ -52,6 +52,25 @@ class Configuration:
             check_codec(self.codec)
         return vit.plan(self.schedule)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether it is the model itself, unmerged and unsplit."""
+        schedule = self.schedule
+        level = any(schedule.removed) if schedule.family == "list" else schedule.family != "none" and schedule.level
+        return self.codec is None and not level
+
+    def row(self) -> dict:
+        """As the first columns of a table, in JSON's types."""
+        schedule = self.schedule
+        explicit = schedule.family == "list"
+        return {
+            "schedule": schedule.family,
+            "level": None if explicit else 0.0 if schedule.family == "none" else float(schedule.level),
+            **({"removed": list(schedule.removed)} if explicit else {}),
+            "split": self.split,
+            "codec": self.codec,
+        }
+
 
 def configurations(
     depth: int,
@@ -84,21 +103,21 @@ def configurations(
     return list(dict.fromkeys(found))
 
 
-def classify(
+def through_cut(
     vit: OpenViT,
     configuration: Configuration,
     plan: MergePlan,
-    pixels: UInt8[np.ndarray, "b h w 3"],
+    pixels: UInt8[np.ndarray, "b *frames h w 3"],
     embedded: TokenState,
-    preprocess: Preprocess,
-) -> tuple[Float[Tensor, "b classes"], int]:
-    """Logits of a batch that went through the cut, and the bytes that travelled for it.
+    preprocess: Normaliser,
+) -> tuple[Any, int]:
+    """The model's answer to a batch that went through the cut, and the bytes that travelled for it.
 
     Args:
         vit: The model.
         configuration: Where the cut is and what makes bytes there.
         plan: Its schedule on this model.
-        pixels: The pictures.
+        pixels: The pictures, or clips, whose frames travel as one picture each.
         embedded: Their tokens before the first block.
         preprocess: The model's own.
     """
@@ -114,18 +133,21 @@ def classify(
     return vit.head(vit.blocks(state, split, vit.depth, plan.removed)), payload
 
 
-def embed_pixels(vit: OpenViT, pixels: UInt8[np.ndarray, "b h w 3"], preprocess: Preprocess) -> TokenState:
-    """Pictures as tokens before the first block, where the model is."""
+def embed_pixels(
+    vit: OpenViT, pixels: UInt8[np.ndarray, "b *frames h w 3"], preprocess: Normaliser
+) -> TokenState:  # fmt: skip
+    """Pictures or clips as tokens before the first block, where the model is."""
     torch_device = next(vit.model.parameters()).device
     return vit.embed(preprocess.normalise(pixels).to(torch_device))
 
 
 def _send_pictures(
-    pixels: UInt8[np.ndarray, "b h w 3"], encoding: str
-) -> tuple[UInt8[np.ndarray, "b h w 3"], int]:  # fmt: skip
-    _, height, width, _ = pixels.shape
-    sent = [encode_picture(picture, encoding) for picture in pixels]
-    return np.stack([decode_picture(data, height, width, encoding) for data in sent]), sum(map(len, sent))
+    pixels: UInt8[np.ndarray, "b *frames h w 3"], encoding: str
+) -> tuple[UInt8[np.ndarray, "b *frames h w 3"], int]:  # fmt: skip
+    height, width = pixels.shape[-3:-1]
+    sent = [encode_picture(picture, encoding) for picture in pixels.reshape(-1, height, width, 3)]
+    got = np.stack([decode_picture(data, height, width, encoding) for data in sent])
+    return got.reshape(pixels.shape), sum(map(len, sent))
 
 
 def send_tokens(state: TokenState, codec: str) -> tuple[TokenState, int]:

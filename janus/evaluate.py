@@ -8,23 +8,46 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, UInt8
 from scipy.stats import binomtest
 
-from janus.configuration import Configuration, classify, embed_pixels
-from janus.data import ImageSet, Picture, Skipped
+from janus.configuration import Configuration, embed_pixels, through_cut
+from janus.data import ImageSet, Skipped
 from janus.errors import JanusError
-from janus.preprocess import Preprocess
+from janus.paired import paired_difference
+from janus.preprocess import Normaliser, Preprocess
 from janus.schedule import MergePlan
 from janus.vit import OpenViT
 
 Item = TypeVar("Item")
+
+
+class Standing(Protocol):
+    """How a configuration stands after some images, whatever the task's figure is."""
+
+    @property
+    def configuration(self) -> Configuration:
+        """What was run."""
+        ...
+
+    @property
+    def n(self) -> int:
+        """Images so far."""
+        ...
+
+    def row(self) -> dict:
+        """As one row of a table, in JSON's types."""
+        ...
+
+    def against(self, other: Any) -> dict:
+        """The task's figure less that of another configuration on the same images, with its interval."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +61,7 @@ class Running:
         hits5: The same among the first five guesses, or all if there are fewer classes.
         payload_total_bytes: Encoded bytes over all images.
         busy_s: Seconds spent in the model and the codec. Reading and resizing images is not in it.
+        unit: What is counted: ``images`` or ``clips``.
     """
 
     configuration: Configuration
@@ -46,6 +70,15 @@ class Running:
     hits5: Bool[np.ndarray, " n"]
     payload_total_bytes: int
     busy_s: float
+    unit: str = "images"
+
+    @classmethod
+    def start(cls, configuration: Configuration, plan: MergePlan, unit: str = "images") -> Running:
+        """Before the first image."""
+        none = np.zeros(0, bool)
+        return cls(
+            configuration=configuration, plan=plan, hits1=none, hits5=none, payload_total_bytes=0, busy_s=0.0, unit=unit
+        )
 
     @property
     def n(self) -> int:
@@ -77,25 +110,28 @@ class Running:
         """Images through the model and the codec in a second, in batches."""
         return self.n / self.busy_s
 
+    @property
+    def headline(self) -> float:
+        """The task's figure: `top1`."""
+        return self.top1
+
+    def against(self, other: Running) -> dict:
+        """See `Standing.against`: the fields of `PairedDifference` for `top1`."""
+        return paired_difference(self.hits1, other.hits1).row()
+
     def row(self) -> dict:
         """As one row of a table, in JSON's types."""
-        schedule, split = self.configuration.schedule, self.configuration.split
-        explicit = schedule.family == "list"
         return {
-            "schedule": schedule.family,
-            "level": None if explicit else 0.0 if schedule.family == "none" else float(schedule.level),
-            **({"removed": list(schedule.removed)} if explicit else {}),
-            "split": split,
-            "codec": self.configuration.codec,
+            **self.configuration.row(),
             "n": self.n,
             "top1": round(self.top1, 4),
             "top5": round(self.top5, 4),
             "ci95": [round(bound, 4) for bound in self.ci95],
             "tokens": list(self.plan.tokens),
-            "tokens_at_split": self.plan.tokens[split],
+            "tokens_at_split": self.plan.tokens[self.configuration.split],
             "mean_tokens_kept": round(self.plan.mean_kept, 4),
             "payload_bytes": round(self.payload_bytes, 1),
-            "images_per_s": round(self.images_per_s, 2),
+            f"{self.unit}_per_s": round(self.images_per_s, 2),
             "notes": list(self.plan.notes),
         }
 
@@ -104,6 +140,26 @@ def interval95(hits: Bool[np.ndarray, " n"]) -> tuple[float, float]:
     """95 % interval of a share of hits in percent (Wilson, JASA 22, 1927)."""
     interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
     return 100 * interval.low, 100 * interval.high
+
+
+def reference(rows: Sequence[Configuration]) -> int:
+    """The place of the row to compare the others with: the unmerged, unsplit one where there is one, else the first."""
+    return next((i for i, row in enumerate(rows) if row.untouched), 0)
+
+
+def paired_rows(state: Sequence[Standing], against: int | None = None) -> list[dict]:
+    """One row for each configuration, with its difference from one of them on the same images under ``paired``.
+
+    Args:
+        state: From one evaluation.
+        against: Place of the row to compare with, which has None there itself; None for that of `reference`.
+    """
+    at = reference([standing.configuration for standing in state]) if against is None else against
+    base = state[at]
+    return [
+        standing.row() | {"paired": None if i == at else {"against": base.configuration.row()} | standing.against(base)}
+        for i, standing in enumerate(state)
+    ]
 
 
 def evaluate(
@@ -138,32 +194,28 @@ def evaluate(
     Raises:
         JanusError: If a configuration or the labels don't fit the model, or no image decodes.
     """
-    plans = [row.check(vit) for row in rows]
+    state = [Running.start(row, row.check(vit)) for row in rows]
     _check_labels(vit, images)
-    empty = np.zeros(0, bool)
-    state = [
-        Running(configuration=row, plan=plan, hits1=empty, hits5=empty, payload_total_bytes=0, busy_s=0.0)
-        for row, plan in zip(rows, plans, strict=True)
-    ]
-    skipped: list[Skipped] = []
-    for batch in batches(images.stream(preprocess.pixels, limit=limit), batch_size):
-        for picture in batch:
-            if isinstance(picture, Skipped):
-                skipped.append(picture)
-                on_skip(picture)
-        good = [picture for picture in batch if isinstance(picture, Picture)]
-        if cancel is not None and cancel.is_set():
-            return
-        if not good:
-            continue
-        stepped = _step(vit, good, state, preprocess, cancel)
+    stream = images.stream(preprocess.pixels, limit=limit)
+    good = usable(stream, batch_size, where=f"images {images.name}", cancel=cancel, on_skip=on_skip)
+    pairs = ((np.stack([one.image for one in batch]), [one.label for one in batch]) for batch in good)
+    yield from run_batches(vit, pairs, state, preprocess, cancel)
+
+
+def run_batches(
+    vit: OpenViT,
+    batches: Iterator[tuple[UInt8[np.ndarray, "b *frames h w 3"], list]],
+    state: list[Running],
+    preprocess: Normaliser,
+    cancel: threading.Event | None,
+) -> Iterator[list[Running]]:
+    """Every configuration on batch after batch of pixels with labels; one that not all have seen is dropped."""
+    for pixels, labels in batches:
+        stepped = _step(vit, pixels, torch.tensor(labels), state, preprocess, cancel)
         if stepped is None:
             return
         state = stepped
         yield state
-    if state[0].n == 0:
-        first = f": {skipped[0].file} {skipped[0].reason}" if skipped else ""
-        raise JanusError(f"images {images.name}: none of {len(skipped)} images could be used{first}; give others.")
 
 
 def _check_labels(vit: OpenViT, images: ImageSet) -> None:
@@ -177,6 +229,47 @@ def _check_labels(vit: OpenViT, images: ImageSet) -> None:
             f"images {images.name}: the labels don't match the head: they count {images.classes} classes and the head "
             f"has {classes}; give images of the model's classes."
         )
+
+
+def usable(
+    stream: Iterator[Item | Skipped],
+    size: int,
+    *,
+    where: str,
+    cancel: threading.Event | None,
+    on_skip: Callable[[Skipped], None],
+) -> Iterator[list[Item]]:
+    """Batches of what can be used; the rest is told.
+
+    Args:
+        stream: Items, with those that were skipped between them.
+        size: Of a batch.
+        where: What the items are, and of which set, as the beginning of a sentence.
+        cancel: Ends it.
+        on_skip: Called with each item that was left out.
+
+    Raises:
+        JanusError: If ``size`` is less than 1, or nothing can be used.
+    """
+    skipped: list[Skipped] = []
+    seen = False
+    for batch in batches(stream, size):
+        good: list[Item] = []
+        for item in batch:
+            if isinstance(item, Skipped):
+                skipped.append(item)
+                on_skip(item)
+            else:
+                good.append(item)
+        if cancel is not None and cancel.is_set():
+            return
+        if good:
+            seen = True
+            yield good
+    if not seen:
+        first = f": {skipped[0].file} {skipped[0].reason}" if skipped else ""
+        what = where.partition(" ")[0]
+        raise JanusError(f"{where}: none of {len(skipped)} {what} could be used{first}; give others.")
 
 
 def batches(stream: Iterator[Item], size: int) -> Iterator[list[Item]]:
@@ -202,14 +295,13 @@ def batches(stream: Iterator[Item], size: int) -> Iterator[list[Item]]:
 @torch.inference_mode()
 def _step(
     vit: OpenViT,
-    pictures: list[Picture],
+    pixels: UInt8[np.ndarray, "b *frames h w 3"],
+    labels: torch.Tensor,
     before: list[Running],
-    preprocess: Preprocess,
+    preprocess: Normaliser,
     cancel: threading.Event | None,
 ) -> list[Running] | None:
     """Every configuration on one more batch; None if it was cancelled on the way."""
-    pixels = np.stack([picture.image for picture in pictures])
-    labels = torch.tensor([picture.label for picture in pictures])
     start = time.perf_counter()
     embedded = embed_pixels(vit, pixels, preprocess)
     embed_s = time.perf_counter() - start
@@ -218,14 +310,13 @@ def _step(
         if cancel is not None and cancel.is_set():
             return None
         start = time.perf_counter()
-        logits, payload = classify(vit, running.configuration, running.plan, pixels, embedded, preprocess)
+        logits, payload = through_cut(vit, running.configuration, running.plan, pixels, embedded, preprocess)
         best = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu()
         busy_s = time.perf_counter() - start + (embed_s if running.configuration.split else 0.0)
         hits = (best == labels[:, None]).numpy()
         after.append(
-            Running(
-                configuration=running.configuration,
-                plan=running.plan,
+            replace(
+                running,
                 hits1=np.concatenate([running.hits1, hits[:, 0]]),
                 hits5=np.concatenate([running.hits5, hits.any(axis=1)]),
                 payload_total_bytes=running.payload_total_bytes + payload,

@@ -6,8 +6,10 @@ transform.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,6 +21,23 @@ from torch import Tensor, nn
 from janus.errors import JanusError
 
 FITS = ("crop", "squash")
+
+
+class Normaliser(Protocol):
+    """What every task's preprocessing has: a way from pixels at the input's size to the model's input."""
+
+    def normalise(self, pixels: UInt8[np.ndarray, "b ..."]) -> Tensor:
+        """A batch of pixels as the model wants it."""
+        ...
+
+
+def normalise(
+    pixels: UInt8[np.ndarray, "*lead h w 3"], mean: Sequence[float], std: Sequence[float]
+) -> Float[Tensor, "*lead 3 h w"]:
+    """Pixels on a scale of 0…1, less the mean and over the deviation of each channel."""
+    scaled = torch.from_numpy(np.ascontiguousarray(pixels)).movedim(-1, -3).contiguous().float().div_(255)
+    centre, spread = (torch.tensor(values).view(-1, 1, 1) for values in (mean, std))
+    return scaled.sub_(centre).div_(spread)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +94,7 @@ class Preprocess:
 
     def normalise(self, pixels: UInt8[np.ndarray, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
         """A batch of pixels as the model wants it."""
-        scaled = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).contiguous().float().div_(255)
-        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
-        return scaled.sub_(mean).div_(std)
+        return normalise(pixels, self.mean, self.std)
 
     def __call__(self, image: Image.Image) -> Float[Tensor, "1 3 h w"]:
         """One picture as a batch of one."""
@@ -92,8 +109,8 @@ def preprocess_for(model: nn.Module, fit: str = "crop") -> Preprocess:
     """
     if not hasattr(model, "patch_embed"):
         raise JanusError(
-            f"model {type(model).__name__} does not classify pictures: run it from Python, with "
-            "janus.evaluate_detection for boxes or janus.evaluate_clips for clips."
+            f"model {type(model).__name__} does not classify pictures: run it with `janus evaluate`, or from Python "
+            "with janus.compare_detection for boxes and janus.compare_clips for clips."
         )
     cfg = resolve_model_data_config(model)
     height, width = model.patch_embed.img_size or cfg["input_size"][1:]

@@ -11,7 +11,7 @@ from pictures import fill, noise, packed
 from timm.models.vision_transformer import VisionTransformer
 
 from janus.codec import TOKEN_CODECS, encode
-from janus.configuration import Configuration, classify, configurations, embed_pixels, send_tokens
+from janus.configuration import Configuration, configurations, embed_pixels, send_tokens, through_cut
 from janus.data import open_images
 from janus.errors import JanusError
 from janus.evaluate import evaluate
@@ -61,7 +61,7 @@ def batch(n=6):
 @torch.inference_mode()
 def logits_of(vit, pixels, schedule, split=DEPTH, codec=None):
     row = Configuration(schedule=schedule, split=split, codec=codec)
-    return classify(vit, row, row.check(vit), pixels, embed_pixels(vit, pixels, PREPROCESS), PREPROCESS)
+    return through_cut(vit, row, row.check(vit), pixels, embed_pixels(vit, pixels, PREPROCESS), PREPROCESS)
 
 
 def last(*args, **options):

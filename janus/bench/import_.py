@@ -24,6 +24,7 @@ TORCH_FREE = (
     "arithmetic",
     "geometry",
     "accuracy",
+    "paired",
     "network",
     "profile",
     "grid",

@@ -1,6 +1,6 @@
 """Video: clips decoded with PyAV from files or a `datasets` video set, and top-1 on them."""
 
-from janus.clips.evaluate import ClipRunning, evaluate_clips
+from janus.clips.evaluate import ClipRunning, compare_clips, evaluate_clips
 from janus.clips.frames import read_frames, sample_frames
 from janus.clips.resize import ClipPreprocess
 from janus.clips.sets import Clip, ClipSet, open_clips, read_names
@@ -10,6 +10,7 @@ __all__ = [
     "ClipPreprocess",
     "ClipRunning",
     "ClipSet",
+    "compare_clips",
     "evaluate_clips",
     "open_clips",
     "read_frames",

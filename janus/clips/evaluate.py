@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,9 +15,11 @@ from torch import Tensor
 
 from janus.clips.resize import ClipPreprocess
 from janus.clips.sets import Clip, ClipSet
+from janus.configuration import Configuration
 from janus.data import Skipped
 from janus.errors import JanusError
-from janus.evaluate import batches, interval95
+from janus.evaluate import Running, interval95, run_batches, usable
+from janus.vit import OpenViT
 
 Predict = Callable[[Float[Tensor, "b frames 3 h w"]], Float[Tensor, "b classes"]]
 
@@ -100,26 +102,12 @@ def evaluate_clips(
     Raises:
         JanusError: If the clips have no labels, none can be used, or the classifier's answer does not fit them.
     """
-    if not clips.names:
-        raise JanusError(f"clips {clips.name}: they have no labels; give class folders and the names of the classes.")
+    _check_labelled(clips)
     running = ClipRunning(hits1=np.zeros(0, bool), hits5=np.zeros(0, bool), busy_s=0.0)
-    skipped: list[Skipped] = []
-    for batch in batches(clips.stream(preprocess, limit=limit), batch_size):
-        good = []
-        for item in batch:
-            if isinstance(item, Skipped):
-                skipped.append(item)
-                on_skip(item)
-            else:
-                good.append(item)
-        if cancel is not None and cancel.is_set():
-            return
-        if good:
-            running = _step(predict, good, running, len(clips.names))
-            yield running
-    if not running.n:
-        first = f": {skipped[0].file} {skipped[0].reason}" if skipped else ""
-        raise JanusError(f"clips {clips.name}: none of {len(skipped)} clips could be used{first}; give others.")
+    stream = clips.stream(preprocess, limit=limit)
+    for good in usable(stream, batch_size, where=f"clips {clips.name}", cancel=cancel, on_skip=on_skip):
+        running = _step(predict, good, running, len(clips.names))
+        yield running
 
 
 def _step(predict: Predict, clips: list[Clip], before: ClipRunning, classes: int) -> ClipRunning:
@@ -138,3 +126,56 @@ def _step(predict: Predict, clips: list[Clip], before: ClipRunning, classes: int
         hits5=np.concatenate([before.hits5, hits.any(axis=1)]),
         busy_s=before.busy_s + busy_s,
     )
+
+
+def compare_clips(
+    vit: OpenViT,
+    clips: ClipSet,
+    rows: Sequence[Configuration],
+    *,
+    preprocess: ClipPreprocess | None = None,
+    batch_size: int = 4,
+    limit: int | None = None,
+    cancel: threading.Event | None = None,
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
+) -> Iterator[list[Running]]:
+    """Run every configuration over the same clips, and tell after each batch how they stand.
+
+    What crosses the cut is really encoded and decoded, clip by clip; where that is the clip itself, each of its frames
+    is one picture.
+
+    Args:
+        vit: An opened video model.
+        clips: Labelled for its head.
+        rows: What to compare.
+        preprocess: The model's own; None for VideoMAE's at the model's length and size.
+        batch_size: Clips at once.
+        limit: Only the first so many clips.
+        cancel: Set from another thread or a signal handler, it ends the evaluation; a batch that not every
+            configuration has seen is dropped, so that they stay paired.
+        on_skip: Called with each clip that was left out.
+
+    Yields:
+        One `Running` for each configuration, in their order.
+
+    Raises:
+        JanusError: If a configuration or the labels don't fit the model, or no clip can be used.
+    """
+    state = [Running.start(row, row.check(vit), "clips") for row in rows]
+    _check_labelled(clips)
+    classes = vit.geometry.classes
+    if len(clips.names) != classes:
+        raise JanusError(
+            f"clips {clips.name}: they count {len(clips.names)} classes and the head has {classes}; give the names of "
+            "the model's classes."
+        )
+    prepare = preprocess or ClipPreprocess.of(vit)
+    stream = clips.stream(prepare, pixels=True, limit=limit)
+    good = usable(stream, batch_size, where=f"clips {clips.name}", cancel=cancel, on_skip=on_skip)
+    pairs = ((np.stack([one.frames for one in batch]), [one.label for one in batch]) for batch in good)
+    yield from run_batches(vit, pairs, state, prepare, cancel)
+
+
+def _check_labelled(clips: ClipSet) -> None:
+    if not clips.names:
+        raise JanusError(f"clips {clips.name}: they have no labels; give class folders and the names of the classes.")

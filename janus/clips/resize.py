@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 from janus.errors import JanusError
+from janus.opened import OpenViT
+from janus.preprocess import normalise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +49,27 @@ class ClipPreprocess:
         left, top = ((side - self.size) // 2 for side in sides)
         return np.asarray(image.crop((left, top, left + self.size, top + self.size)))
 
+    @classmethod
+    def of(cls, vit: OpenViT) -> ClipPreprocess:
+        """That of VideoMAE for a model's own length and size of clips."""
+        return cls(frames=vit.geometry.pictures, size=vit.input_size[0])
+
+    def clip(self, frames: Sequence[UInt8[np.ndarray, "h w 3"]]) -> UInt8[np.ndarray, "frames size size 3"]:
+        """A clip at the input's size.
+
+        Raises:
+            JanusError: If a frame is too elongated.
+        """
+        return np.stack([self.pixels(frame) for frame in frames])
+
+    def normalise(self, pixels: UInt8[np.ndarray, "b frames h w 3"]) -> Float[Tensor, "b frames 3 h w"]:
+        """A batch of clips as the model wants it."""
+        return normalise(pixels, self.mean, self.std)
+
     def __call__(self, frames: Sequence[UInt8[np.ndarray, "h w 3"]]) -> Float[Tensor, "frames 3 size size"]:
         """A clip as the model wants it.
 
         Raises:
             JanusError: If a frame is too elongated.
         """
-        pixels = np.stack([self.pixels(frame) for frame in frames])
-        scaled = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().float().div_(255)
-        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
-        return scaled.sub_(mean).div_(std)
+        return self.normalise(self.clip(frames)[None])[0]

@@ -59,22 +59,30 @@ class ClipSet:
     facts: dict = field(default_factory=dict)
 
     def stream(
-        self, preprocess: ClipPreprocess | None = None, *, limit: int | None = None, workers: int = 2, ahead: int = 8
+        self,
+        preprocess: ClipPreprocess | None = None,
+        *,
+        pixels: bool = False,
+        limit: int | None = None,
+        workers: int = 2,
+        ahead: int = 8,
     ) -> Iterator[Clip | Skipped]:
         """Read, decode and prepare clips beside the caller's own work, in order.
 
         Args:
             preprocess: Of the model; None for VideoMAE's.
+            pixels: Stop at 8-bit pixels of the input's size, before they are normalised.
             limit: Take only the first so many; those that do not decode count too.
             workers: Threads.
             ahead: Clips in work at once.
         """
         prepare = preprocess or ClipPreprocess()
+        finish = prepare.clip if pixels else prepare
 
         def work(entry: ClipEntry) -> Clip | Skipped:
             try:
                 source = entry.source if isinstance(entry.source, Path) else entry.source()
-                return Clip(entry.name, prepare(read_frames(source, prepare.frames, prepare.stride)), entry.label)
+                return Clip(entry.name, finish(read_frames(source, prepare.frames, prepare.stride)), entry.label)
             except JanusError as why:
                 return Skipped(entry.name, str(why))
             except OSError as why:

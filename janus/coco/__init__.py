@@ -2,6 +2,7 @@
 
 from janus.coco.average_precision import CocoFigures, CocoMap, truth_as_detections
 from janus.coco.boxes import decode_boxes, encode_truth
+from janus.coco.compare import ComparedDetector, compare_detection
 from janus.coco.evaluate import DetectionRunning, evaluate_detection
 from janus.coco.resize import DetectionPreprocess
 from janus.coco.source import open_detection
@@ -10,12 +11,14 @@ from janus.coco.truth import Detections, DetectionSet, Sample, Truth, make_truth
 __all__ = [
     "CocoFigures",
     "CocoMap",
+    "ComparedDetector",
     "DetectionPreprocess",
     "DetectionRunning",
     "DetectionSet",
     "Detections",
     "Sample",
     "Truth",
+    "compare_detection",
     "decode_boxes",
     "encode_truth",
     "evaluate_detection",

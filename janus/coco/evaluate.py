@@ -19,7 +19,7 @@ from janus.coco.resize import DetectionPreprocess
 from janus.coco.truth import Detections, DetectionSet, Sample
 from janus.data import Skipped
 from janus.errors import JanusError
-from janus.evaluate import batches
+from janus.evaluate import usable
 
 # New figures come when there are so many times the images of the last ones: at every batch in the beginning, and later
 # so seldom that on the whole of COCO they cost a few per cent of the model's time.
@@ -91,42 +91,53 @@ def evaluate_detection(
     Raises:
         JanusError: If no image can be used, or the detector's answer cannot be read.
     """
-    prepare = preprocess or DetectionPreprocess()
-    coco = CocoMap()
-    objects = found = figures_n = 0
-    busy_s, first_skipped, skipped_n = 0.0, "", 0
-    figures = coco.result()
-    stepped = False
-    for batch in batches(images.stream(prepare, limit=limit), batch_size):
-        samples = []
-        for item in batch:
-            if isinstance(item, Skipped):
-                skipped_n += 1
-                first_skipped = first_skipped or f": {item.file} {item.reason}"
-                on_skip(item)
-            else:
-                samples.append(item)
-        if cancel is not None and cancel.is_set():
-            return
-        if not samples:
-            continue
+    tally = Tally()
+    stream = images.stream(preprocess or DetectionPreprocess(), limit=limit)
+    for samples in usable(stream, batch_size, where=f"images {images.name}", cancel=cancel, on_skip=on_skip):
         start = time.perf_counter()
         answers = _detect(predict, samples, ids)
-        busy_s += time.perf_counter() - start
-        coco.update(answers, [sample.truth for sample in samples])
-        objects += sum(len(sample.truth) for sample in samples)
-        found += sum(map(len, answers))
-        stepped = len(coco) >= figures_n * GROWTH
-        if stepped:
-            figures, figures_n = coco.result(), len(coco)
-        yield DetectionRunning(
-            n=len(coco), objects=objects, detections=found, figures=figures, figures_n=figures_n, busy_s=busy_s
-        )
-    if not len(coco):
-        raise JanusError(f"images {images.name}: none of {skipped_n} images could be used{first_skipped}; give others.")
-    if not stepped:
-        yield DetectionRunning(
-            n=len(coco), objects=objects, detections=found, figures=coco.result(), figures_n=len(coco), busy_s=busy_s
+        yield tally.add(answers, samples, time.perf_counter() - start)
+    if tally.lags and not (cancel is not None and cancel.is_set()):
+        yield tally.running(whole=True)
+
+
+class Tally:
+    """A detector's answers so far, with figures that are made anew when there are enough new images."""
+
+    def __init__(self) -> None:
+        self.coco = CocoMap()
+        self._objects = self._found = self._figures_n = 0
+        self._busy_s = 0.0
+        self._figures = self.coco.result()
+
+    def add(self, answers: list[Detections], samples: list[Sample], busy_s: float) -> DetectionRunning:
+        """One more batch.
+
+        Raises:
+            JanusError: If an answer cannot be counted.
+        """
+        self.coco.update(answers, [sample.truth for sample in samples])
+        self._objects += sum(len(sample.truth) for sample in samples)
+        self._found += sum(map(len, answers))
+        self._busy_s += busy_s
+        return self.running(whole=len(self.coco) >= self._figures_n * GROWTH)
+
+    @property
+    def lags(self) -> bool:
+        """Whether the figures are not yet of all images."""
+        return self._figures_n < len(self.coco)
+
+    def running(self, *, whole: bool) -> DetectionRunning:
+        """How it stands; with ``whole``, all images are in the figures."""
+        if whole and self.lags:
+            self._figures, self._figures_n = self.coco.result(), len(self.coco)
+        return DetectionRunning(
+            n=len(self.coco),
+            objects=self._objects,
+            detections=self._found,
+            figures=self._figures,
+            figures_n=self._figures_n,
+            busy_s=self._busy_s,
         )
 
 
@@ -134,14 +145,33 @@ def evaluate_detection(
 def _detect(predict: Predict, samples: list[Sample], ids: Int[np.ndarray, " classes"] | None) -> list[Detections]:
     """What the detector finds on each image, those of one size at once."""
     answers: dict[int, Detections] = {}
+    for places in of_one_size(samples):
+        logits, boxes = predict(torch.stack([samples[i].image for i in places]))
+        answers |= decode_batch(logits, boxes, samples, places, ids)
+    return [answers[i] for i in range(len(samples))]
+
+
+def of_one_size(samples: list[Sample]) -> Iterator[list[int]]:
+    """Places of the samples whose prepared images have one size."""
     by_size = sorted(range(len(samples)), key=lambda i: tuple(samples[i].image.shape))
     for _, group in groupby(by_size, key=lambda i: tuple(samples[i].image.shape)):
-        places = list(group)
-        logits, boxes = predict(torch.stack([samples[i].image for i in places]))
-        if not len(logits) == len(boxes) == len(places):
-            raise JanusError(
-                f"detections: {len(logits)} and {len(boxes)} answers came for {len(places)} images; give one for each."
-            )
-        for row, i in enumerate(places):
-            answers[i] = decode_boxes(logits[row], boxes[row], samples[i].size, ids=ids)
-    return [answers[i] for i in range(len(samples))]
+        yield list(group)
+
+
+def decode_batch(
+    logits: Float[Tensor, "b n classes"],
+    boxes: Float[Tensor, "b n 4"],
+    samples: list[Sample],
+    places: list[int],
+    ids: Int[np.ndarray, " classes"] | None,
+) -> dict[int, Detections]:
+    """A detector's answers to the samples at these places.
+
+    Raises:
+        JanusError: If they are not one for each, or cannot be read.
+    """
+    if not len(logits) == len(boxes) == len(places):
+        raise JanusError(
+            f"detections: {len(logits)} and {len(boxes)} answers came for {len(places)} images; give one for each."
+        )
+    return {i: decode_boxes(logits[row], boxes[row], samples[i].size, ids=ids) for row, i in enumerate(places)}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from PIL import Image
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor
 
 from janus.errors import JanusError
+from janus.opened import OpenViT
+from janus.preprocess import normalise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +58,33 @@ class DetectionPreprocess:
             raise JanusError(f"{width} x {height} pixels are too elongated for this detector")
         return fitted[0], fitted[1]
 
+    @classmethod
+    def of(cls, vit: OpenViT, **changes) -> DetectionPreprocess:
+        """That of YOLOS for a model with patches of its own size.
+
+        Args:
+            vit: The model.
+            changes: Attributes that shall differ.
+        """
+        patch = math.isqrt(vit.geometry.patch_inputs // vit.geometry.input_shape[0])
+        return cls(**({"multiple": patch} | changes))
+
+    def pixels(self, image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+        """The picture at the input's size: what travels where the cut lies before the first block.
+
+        Raises:
+            JanusError: If it is too elongated.
+        """
+        return np.array(image.resize(self.size(*image.size), Image.Resampling.BILINEAR))
+
+    def normalise(self, pixels: UInt8[np.ndarray, "b h w 3"]) -> Float[Tensor, "b 3 h w"]:
+        """A batch of pixels as the model wants it."""
+        return normalise(pixels, self.mean, self.std)
+
     def __call__(self, image: Image.Image) -> Float[Tensor, "3 h w"]:
         """The picture as the model wants it.
 
         Raises:
             JanusError: If it is too elongated.
         """
-        resized = image.resize(self.size(*image.size), Image.Resampling.BILINEAR)
-        scaled = torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous().float().div_(255)
-        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
-        return scaled.sub_(mean).div_(std)
+        return self.normalise(self.pixels(image)[None])[0]
