@@ -1,17 +1,17 @@
-"""`janus evaluate`: accuracy and payload of merged and split models on real images."""
+"""`janus evaluate`: accuracy and payload of merged and split models on real images, with boxes, and clips."""
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from pathlib import Path
 
 import click
 
-from janus.cli.common import document, emit
+from janus.cli.common import check_out, document, emit
+from janus.demo import LABEL
+from janus.demo import NAME as DEMO
 from janus.errors import JanusError, JanusWarning
-from janus.units import BYTES_PER_KB
 
 
 class Numbers(click.ParamType):
@@ -41,18 +41,24 @@ class Words(click.ParamType):
 NUMBERS = Numbers(float)
 
 
+RANDOM_LABEL = "random weights: a trial of the path, no accuracy of any model"
+
+
 @click.command("evaluate")
 @click.option(
     "--model",
     "name",
     required=True,
-    help="Full timm tag, e.g. vit_tiny_patch16_224.augreg_in21k_ft_in1k, or demo, once `janus train-demo` has made it.",
+    help="Full timm tag, e.g. vit_tiny_patch16_224.augreg_in21k_ft_in1k; a detector or video model by its repository, "
+    "e.g. hustvl/yolos-tiny; or demo, once `janus train-demo` has made it.",
 )
 @click.option("--weights", type=click.Path(path_type=Path), help="A safetensors file instead of the hub's weights.")
+@click.option("--random", "at_random", is_flag=True, help="Random weights, to try the path without any.")
 @click.option(
     "--images",
-    help="A folder of class subfolders, NAME[@REVISION][:SPLIT], or demo[:SPLIT].  [default: timm/mini-imagenet; demo "
-    "for the model demo]",
+    help="Pictures: a folder of class subfolders, NAME[@REVISION][:SPLIT], or demo[:SPLIT]. Boxes: a folder with "
+    "images and labels (YOLO's), COCO's *.json, or a NAME. Clips: a folder of class subfolders, or a NAME.  [default: "
+    "timm/mini-imagenet; demo for the model demo; detection-datasets/coco for detectors]",
 )
 @click.option(
     "--schedule",
@@ -66,77 +72,101 @@ NUMBERS = Numbers(float)
 @click.option("--split", "splits", type=Numbers(int), multiple=True, help="Blocks on the device.  [default: all]")
 @click.option("--codec", "codecs", type=Words(), multiple=True, help="What tokens travel as.  [default: fp32]")
 @click.option(
-    "--encoding", "encodings", type=Words(), multiple=True, help="And the picture, at split 0.  [default: raw]"
+    "--encoding",
+    "encodings",
+    type=Words(),
+    multiple=True,
+    help="And the picture, at split 0; of a clip each frame.  [default: raw]",
+)
+@click.option(
+    "--against",
+    type=click.IntRange(min=1),
+    help="Row that the others are compared with on the same images, counted from 1.  [default: the unmerged, unsplit "
+    "one; without it the first]",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N images of the set's fixed, fair order.")
 @click.option(
     "--fit",
     type=click.Choice(["crop", "squash"]),
-    default="crop",
-    show_default=True,
-    help="crop: the model's own evaluation transform; squash: resize to the input square.",
+    help="Pictures. crop: the model's own evaluation transform; squash: resize to the input square.  [default: crop]",
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option(
+    "--shortest-edge",
+    type=click.IntRange(min=32),
+    help="Boxes. Pixels of the input's short side; the bound of the long side follows.  [default: YOLOS's 800]",
+)
+@click.option(
+    "--names",
+    type=click.Path(path_type=Path),
+    help="Clips. The names of the head's classes, one a line, where the weights come without.",
+)
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images at once.  [default: 32; with boxes 8; clips 4]")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of torch.  [default: torch's own choice]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the table.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the JSON document to this file, too.")
 def command(
-    name, weights, images, families, levels, removed, splits, codecs, encodings, limit, fit, batch_size, threads,
-    as_json, out,
+    name, weights, at_random, images, families, levels, removed, splits, codecs, encodings, against, limit, fit,
+    shortest_edge, names, batch_size, threads, as_json, out,
 ):  # fmt: skip
     """Accuracy of a merged and split model on real images, with its 95 % interval.
 
-    Several levels, splits, codecs and encodings make a row each, all on the same images. Ctrl-C ends it early and gives
-    the results so far.
+    The model tells the task: top-1 of pictures and of clips, COCO's mAP of boxes. Several levels, splits, codecs and
+    encodings make a row each, all on the same images, and each is compared with one of them image by image. Ctrl-C
+    ends it early and gives the results so far.
     """
-    if out is not None and not out.absolute().parent.is_dir():
-        raise JanusError(f"--out {out}: the folder {out.parent} does not exist; make it first or choose another.")
+    check_out(out)
+    if at_random and weights is not None:
+        raise JanusError("--random and --weights contradict each other: give one of them.")
+    if at_random and name.endswith(DEMO):
+        raise JanusError(f"--random: {name} is the name of one file of weights; name another model.")
     import torch
 
+    from janus.cli.evaluate_table import table
+    from janus.cli.evaluate_tasks import Asked, run, task_for
     from janus.configuration import configurations
-    from janus.data import DEFAULT_IMAGES, open_images
-    from janus.demo import LABEL
-    from janus.demo import NAME as DEMO
+    from janus.evaluate import paired_rows
     from janus.models import DEMO_NAME, load_model
-    from janus.preprocess import preprocess_for
     from janus.vit import open_vit
 
     if threads:
         torch.set_num_threads(threads)
-    loaded = load_model(name, weights=weights)
+    torch.manual_seed(0)  # random weights are then the same ones each time
+    loaded = load_model(name, pretrained=not at_random, weights=weights)
     vit = open_vit(loaded.model)
+    task = task_for(loaded, vit, Asked(fit=fit, shortest_edge=shortest_edge, names=names))
     codecs, encodings = flat(codecs), flat(encodings)
     rows = configurations(
         vit.depth, schedules(families, flat(levels), removed), flat(splits), codecs or ("fp32",), encodings or ("raw",)
     )
     for row in rows:
         row.check(vit)
+    if against is not None and against > len(rows):
+        raise JanusError(f"--against {against}: there are {len(rows)} rows; give a number from 1 to {len(rows)}.")
     check_unused(rows, codecs, encodings)
-    own = loaded.name == DEMO_NAME
-    chosen = open_images(images or (DEMO if own else DEFAULT_IMAGES), classes=vit.geometry.classes or None)
-    state, skipped, cancelled = run(vit, chosen, rows, preprocess_for(loaded.model, fit), batch_size, limit)
-    facts = {**chosen.facts, **({"label": LABEL} if own else {})}
+    chosen = task.open(images)
+    state, skipped, cancelled = run(task, chosen, rows, batch_size, limit)
+    label = RANDOM_LABEL if at_random else LABEL if loaded.name == DEMO_NAME else None
     doc = document(
-        [running.row() for running in state],
+        paired_rows(state, None if against is None else against - 1),
         [{"file": skip.file, "reason": skip.reason} for skip in skipped],
         model=loaded.name,
         weights=loaded.weights.facts(),
-        **facts,
+        **chosen.facts | ({"label": label} if label else {}),
         n_images=state[0].n,
         limit=limit,
-        fit=fit,
-        batch_size=batch_size,
+        **task.facts(),
+        batch_size=batch_size or task.batch_size,
         dtype=str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
         threads=torch.get_num_threads(),
         cancelled=cancelled,
     )
     if not as_json:
-        click.echo(table(doc["results"]))
+        click.echo(table(doc["results"], task.headings, task.unit))
         if "label" in doc["provenance"]:
             click.echo(f"({doc['provenance']['label']})")
     emit(doc, as_json=as_json, out=out)
     if cancelled:
-        print(f"janus: cancelled; these are the results of the first {state[0].n} images.", file=sys.stderr)
+        print(f"janus: cancelled; these are the results of the first {state[0].n} {task.unit}s.", file=sys.stderr)
         sys.exit(130)
 
 
@@ -188,53 +218,3 @@ def check_unused(rows, codecs, encodings) -> None:
             check(name)
             if name not in used:
                 warnings.warn(f"{option} {name} is for what travels {where}: no --split is there.", JanusWarning, 2)
-
-
-def run(vit, images, rows, preprocess, batch_size: int, limit: int | None):
-    """Evaluate under a progress bar; return the last state, what was skipped, and whether Ctrl-C ended it.
-
-    Raises:
-        KeyboardInterrupt: If it came before there was any result.
-    """
-    from tqdm import tqdm
-
-    from janus.evaluate import evaluate
-
-    state, skipped = None, []
-    total = images.total if limit is None or images.total is None else min(limit, images.total)
-    # None is tqdm's word for "only on a terminal".
-    quiet = True if os.environ.get("CI") else None
-    try:
-        with tqdm(total=total, unit="image", disable=quiet, file=sys.stderr) as bar:
-            for now in evaluate(vit, images, rows, preprocess=preprocess, batch_size=batch_size, limit=limit,
-                                on_skip=skipped.append):  # fmt: skip
-                state = now
-                bar.update(now[0].n + len(skipped) - bar.n)
-                bar.set_postfix_str(", ".join(f"{running.top1:.1f}" for running in now[:8]) + " %")
-    except KeyboardInterrupt:
-        if state is None:
-            raise
-        return state, skipped, True
-    for skip in skipped:
-        print(f"janus: skipped {skip.file}: {skip.reason}", file=sys.stderr)
-    return state, skipped, False
-
-
-def table(results: list[dict]) -> str:
-    """The rows for people, and below them what was clipped."""
-    lines = [
-        f"{'schedule':<10}{'level':>7}{'split':>6}  {'codec':<10}{'n':>6}{'top-1':>8}  {'95 %':<15}{'top-5':>7}"
-        f"{'tokens':>12}{'kept':>6}{'payload':>12}{'images/s':>10}"
-    ]
-    notes = []
-    for row in results:
-        level = "-" if row["level"] is None else f"{row['level']:g}"
-        low, high = row["ci95"]
-        lines.append(
-            f"{row['schedule']:<10}{level:>7}{row['split']:>6}  {row['codec'] or '-':<10}{row['n']:>6}"
-            f"{row['top1']:>7.1f}%  {f'{low:.1f} … {high:.1f}':<15}{row['top5']:>6.1f}%"
-            f"{row['tokens'][0]:>5} → {row['tokens'][-1]:<4}{row['mean_tokens_kept']:>6.2f}"
-            f"{row['payload_bytes'] / BYTES_PER_KB:>9.1f} kB{row['images_per_s']:>10.1f}"
-        )
-        notes += [f"{row['schedule']} {level}: {note}." for note in row["notes"]]
-    return "\n".join([*lines, *dict.fromkeys(notes)])

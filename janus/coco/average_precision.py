@@ -124,7 +124,7 @@ class CocoMap:
         # The library works on the images in the order of their ids, category by category.
         place = np.argsort(np.argsort(list(self._images)[:n]))
         matched, drawn = run._evalImgs_cpp, []
-        for pick in place[picks]:
+        for pick in np.sort(place[picks], axis=1):
             run._evalImgs_cpp = [matched[category * n + i] for category in range(categories) for i in pick]
             run.accumulate()
             precision = np.asarray(run.eval["precision"])

@@ -39,7 +39,7 @@ class ComparedDetector:
         standing: COCO's figures, which may lag behind the images.
         tokens: After the embedding and after each block, mean over the images, since each has its own size.
         mean_kept: Share of tokens that enters a block, mean over blocks and images.
-        notes: What was clipped, for some size of image.
+        clipped_n: Images in which a block had too few tokens to merge as many as the schedule asks for.
         payload_total_bytes: Encoded bytes over all images.
         coco: All answers; those of later images may be among them.
     """
@@ -48,7 +48,7 @@ class ComparedDetector:
     standing: DetectionRunning
     tokens: Float[np.ndarray, " blocks_and_one"]
     mean_kept: float
-    notes: tuple[str, ...]
+    clipped_n: int
     payload_total_bytes: int
     coco: CocoMap
 
@@ -105,7 +105,9 @@ class ComparedDetector:
             "mean_tokens_kept": round(self.mean_kept, 4),
             "payload_bytes": round(self.payload_total_bytes / n, 1),
             "images_per_s": round(standing.images_per_s, 2),
-            "notes": list(self.notes),
+            "notes": [f"{self.clipped_n} of {n} images have a block with too few tokens to merge as many as asked"]
+            if self.clipped_n
+            else [],
         }
 
 
@@ -127,7 +129,7 @@ class _Row:
     def __init__(self, configuration: Configuration, depth: int) -> None:
         self.configuration, self.tally = configuration, Tally()
         self.tokens, self.kept, self.payload = np.zeros(depth + 1), 0.0, 0
-        self.notes: dict[str, None] = {}
+        self.clipped = 0
 
     def run(
         self, vit: OpenViT, samples: list[Sample], embedded: list[tuple], preprocess: DetectionPreprocess,
@@ -143,7 +145,7 @@ class _Row:
             self.tokens += len(places) * np.array(plan.tokens)
             self.kept += len(places) * plan.mean_kept
             self.payload += payload
-            self.notes |= dict.fromkeys(plan.notes)
+            self.clipped += len(places) * plan.clipped
         return [answers[i] for i in range(len(samples))], time.perf_counter() - start
 
     def standing(self, running: DetectionRunning) -> ComparedDetector:
@@ -152,7 +154,7 @@ class _Row:
             standing=running,
             tokens=self.tokens / running.n,
             mean_kept=self.kept / running.n,
-            notes=tuple(self.notes),
+            clipped_n=self.clipped,
             payload_total_bytes=self.payload,
             coco=self.tally.coco,
         )
