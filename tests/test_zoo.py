@@ -165,7 +165,7 @@ def test_transformers_is_imported_only_for_its_models():
 @pytest.mark.parametrize("make", [yolos, videomae])
 def test_what_classifies_no_pictures_says_where_it_runs(make):
     """Commands for classifiers refuse it in one sentence, which names the way from Python."""
-    with pytest.raises(JanusError, match="does not classify pictures: run it from Python"):
+    with pytest.raises(JanusError, match="does not classify pictures: run it with `janus evaluate`, or from Python"):
         preprocess_for(make())
 
 
