@@ -47,7 +47,7 @@ def paired_difference(hits: Bool[np.ndarray, " n"], against: Bool[np.ndarray, " 
     """Compare right and wrong answers of two configurations, image by image.
 
     Args:
-        hits: Of the one, such as `janus.evaluate.Running.hits1`.
+        hits: Of the one, such as `janus.standing.Running.hits1`.
         against: Of the other, on the same images in the same order.
 
     Raises:

@@ -27,9 +27,9 @@ from janus.coco.categories import IDS
 from janus.codec import encode
 from janus.configuration import Configuration, configurations, embed_pixels
 from janus.errors import JanusError
-from janus.evaluate import paired_rows, reference
 from janus.picture import encode_picture
 from janus.schedule import MergeSchedule
+from janus.standing import paired_rows, reference
 from janus.vit import open_vit
 
 NONE, MERGED = MergeSchedule(family="none"), MergeSchedule(family="constant", level=3)

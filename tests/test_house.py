@@ -31,6 +31,7 @@ ROOMS = (
     "models",
     "configuration",
     "data",
+    "standing",
     "evaluate",
     "coco",
     "clips",

@@ -124,8 +124,8 @@ def command(
     from janus.cli.evaluate_table import table
     from janus.cli.evaluate_tasks import Asked, run, task_for
     from janus.configuration import configurations
-    from janus.evaluate import paired_rows
     from janus.models import DEMO_NAME, load_model
+    from janus.standing import paired_rows
     from janus.vit import open_vit
 
     if threads:

@@ -18,7 +18,8 @@ from janus.clips.sets import Clip, ClipSet
 from janus.configuration import Configuration
 from janus.data import Skipped
 from janus.errors import JanusError
-from janus.evaluate import Running, interval95, run_batches, usable
+from janus.evaluate import run_batches, usable
+from janus.standing import Running, interval95
 from janus.vit import OpenViT
 
 Predict = Callable[[Float[Tensor, "b frames 3 h w"]], Float[Tensor, "b classes"]]

@@ -57,7 +57,7 @@ class Subject:
         return [source[0].cpu().numpy() for source in found]
 
     def accuracy(self, family: str, level: float, split: int, codec: str | None, limit: int, cancel: threading.Event):
-        """Rows of `janus.evaluate.Running.row`, one after each batch of images.
+        """Rows of `janus.standing.Running.row`, one after each batch of images.
 
         Raises:
             JanusError: If a setting does not fit, or no image decodes.

@@ -144,7 +144,7 @@ def accuracy_table(answer: Answer, stored: AccuracyTable | None, live: Iterable[
     Args:
         answer: What it belongs to.
         stored: Stored accuracies of the model.
-        live: Rows of `janus.evaluate.Running.row`, with ``now`` added.
+        live: Rows of `janus.standing.Running.row`, with ``now`` added.
     """
     import pandas as pd
 
