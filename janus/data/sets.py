@@ -218,8 +218,7 @@ def streamed_features(manifest: Manifest) -> Any:
         JanusError: If it does not declare them.
     """
     if manifest.features is None:
-        where = f"images {manifest.name}"
-        raise JanusError(f"{where}: the set does not declare its columns and is too large to fetch; download a part.")
+        raise JanusError(f"images {manifest.name}: it declares no columns and is too large to fetch; download a part.")
     return _datasets().Features.from_dict(manifest.features)
 
 
@@ -276,6 +275,7 @@ def _remembered(path: Path) -> Manifest | None:
 def _datasets():
     import datasets
 
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # else each table, even one on disk, waits for a counter at S3
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     return datasets
