@@ -14,6 +14,7 @@ BENCHES = {
     "faults": "The cloud killed, frozen and restarted, the link cut: what becomes of the frames.",
     "fuzz": "Mutated requests against the decoder and against a serving cloud.",
     "link": "Whether the shaped link keeps to its trace, and against the kernel's own shaper.",
+    "overfit": "A detector that knows a handful of pictures by heart, merged and cut: mAP at every split.",
     "import": "Seconds and modules that importing the torch-free half takes.",
 }
 

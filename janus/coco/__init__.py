@@ -3,12 +3,15 @@
 from janus.coco.average_precision import CocoFigures, CocoMap, truth_as_detections
 from janus.coco.boxes import decode_boxes, encode_truth
 from janus.coco.compare import ComparedDetector, compare_detection
+from janus.coco.demo import DEMO_IDS, DEMO_NAMES, open_demo_boxes
 from janus.coco.evaluate import DetectionRunning, evaluate_detection
 from janus.coco.resize import DetectionPreprocess
 from janus.coco.source import open_detection
 from janus.coco.truth import Detections, DetectionSet, Sample, Truth, make_truth
 
 __all__ = [
+    "DEMO_IDS",
+    "DEMO_NAMES",
     "CocoFigures",
     "CocoMap",
     "ComparedDetector",
@@ -23,6 +26,7 @@ __all__ = [
     "encode_truth",
     "evaluate_detection",
     "make_truth",
+    "open_demo_boxes",
     "open_detection",
     "truth_as_detections",
 ]
