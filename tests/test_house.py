@@ -17,6 +17,7 @@ ROOMS = (
     "hub",
     "picture",
     "pictures",
+    "drawing",
     "merging",
     "openable",
     "opened",

@@ -24,6 +24,7 @@ from janus.errors import JanusError
 
 # Positions and tokens begin as large as a patch's own features: attention can tell places apart from the first step on.
 SPREAD = 0.5
+HEAD = 32  # channels of one attention head
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +58,23 @@ class OverfitSettings:
 
 
 def small_yolos(
-    classes: int = 91, *, depth: int = 4, width: int = 96, heads: int = 3, detection_tokens: int = 10, seed: int = 0
+    classes: int = 91, *, depth: int = 4, width: int = 96, detection_tokens: int = 10, seed: int = 0
 ) -> nn.Module:
-    """A YOLOS that trains in a minute on one core: random weights, positions for pictures of 160 x 208 pixels."""
+    """A YOLOS that trains in a minute on one core: random weights, positions for pictures of 160 x 208 pixels.
+
+    Args:
+        classes: Of the head, without "no object".
+        depth: Blocks.
+        width: Channels of a token, a multiple of 32.
+        detection_tokens: The most objects that it can find.
+        seed: Of the weights.
+    """
     from transformers import YolosConfig, YolosForObjectDetection
 
     config = YolosConfig(
         hidden_size=width,
         num_hidden_layers=depth,
-        num_attention_heads=heads,
+        num_attention_heads=width // HEAD,
         intermediate_size=4 * width,
         image_size=[160, 208],
         num_detection_tokens=detection_tokens,
