@@ -56,13 +56,11 @@ def test_demo_pictures_learned_by_heart_are_found_merged_and_cut(mirror):
     """
     images = handful(open_demo_boxes(), 3, most=3)
     model = small_yolos(len(DEMO_IDS), depth=3, width=64, detection_tokens=6)
-    before = [float(p.sum()) for p in model.parameters()]
     overfit(model, images, OverfitSettings(steps=220, rate=2e-3, mirror=mirror), preprocess=SMALL, ids=DEMO_IDS)
     vit = open_vit(model)
 
     found = scores(vit, images, DEMO_IDS)
 
-    assert before != [float(p.sum()) for p in model.parameters()]
     assert len(found) == 2 * (1 + 2 * 2 + 1)
     assert min(found.values()) > 90
     assert all(ap == found[level, 3, None] for (level, _, codec), ap in found.items() if codec != "int8")
@@ -123,13 +121,13 @@ def test_mirroring_moves_the_boxes_along():
 def test_the_handful_is_the_first_that_fits():
     """In the set's order, with few enough objects; as many as asked or one sentence."""
     whole = open_demo_boxes()
-    fitting = [item.name for item in whole.stream(limit=60) if 1 <= len(item.truth) <= 2]
-    chosen = handful(whole, 4, most=2)
+    fitting = [item.name for item in whole.stream(limit=40) if 1 <= len(item.truth) <= 3]
+    chosen = handful(whole, 4, most=3)
 
     assert [item.name for item in chosen.stream()] == fitting[:4]
     assert chosen.total == 4
-    with pytest.raises(JanusError, match="only 4 have 1 to 2 objects where 5 are asked for"):
-        handful(chosen, 5, most=2)
+    with pytest.raises(JanusError, match="only 4 have 1 to 3 objects where 5 are asked for"):
+        handful(chosen, 5, most=3)
 
 
 @pytest.mark.parametrize(
