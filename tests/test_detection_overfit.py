@@ -25,6 +25,8 @@ from janus.coco import (
 )
 from janus.configuration import configurations
 from janus.errors import JanusError
+from janus.reproduce import byte_table, stored_overfit
+from janus.reproduce.figures import detection_figure
 from janus.schedule import MergeSchedule
 from janus.training.overfit import OverfitSettings, _mirrored_target, handful, overfit, small_yolos
 from janus.vit import open_vit
@@ -95,10 +97,10 @@ def test_the_same_seed_gives_the_same_weights():
     for seed in (0, 0, 1):
         torch.manual_seed(len(weights))
         model = small_yolos(len(DEMO_IDS), depth=1, width=32, seed=seed)
-        told = []
+        told: list[tuple[int, float]] = []
         settings = OverfitSettings(steps=3, seed=seed)
         last = overfit(
-            model, images, settings, preprocess=SMALL, ids=DEMO_IDS, tell=lambda step, loss: told.append((step, loss))
+            model, images, settings, preprocess=SMALL, ids=DEMO_IDS, tell=lambda *step, told=told: told.append(step)
         )
         assert [step for step, _ in told] == [1, 2, 3] and told[-1][1] == last
         weights.append(torch.cat([p.flatten() for p in model.parameters()]))
@@ -244,7 +246,22 @@ def test_a_split_that_differs_is_an_error():
     ]  # fmt: skip
     check(rows, 2, 90)
 
-    with pytest.raises(JanusError, match="r=40, split 1, fp32: mAP 29.00 %, and unsplit 30.00 %"):
+    with pytest.raises(JanusError, match=r"r=40, split 1, fp32: mAP 29.00 %, and unsplit 30.00 %"):
         check([*rows, rows[4] | {"ap": 29.0}], 2, 90)
     with pytest.raises(JanusError, match=r"r=0, split 1, int8: mAP 89.0 % is under 90 %"):
         check([*rows, rows[2] | {"ap": 89.0}], 2, 90)
+
+
+def test_the_stored_trial_says_what_must_show():
+    """Six photographs at mAP above 90 % up to r = 4 at every split, blank ones far below, and all 128 images."""
+    table = stored_overfit()
+    mild = table[table["r"] <= 4]
+
+    assert set(mild["split"]) == {0, 1, 2, 3, 4} and set(table["pictures"]) == {6}
+    assert mild["map_percent"].min() > 90 > 50 > table.attrs["blank"]
+    assert (table.attrs["all_n"], table.attrs["all_objects"]) == (128, 898)
+    assert "janus bench overfit" in table.attrs["about"]
+    shown = byte_table(table)
+    assert (shown["codec"] == "jpeg85").sum() == 1 and set(shown["codec"]) == {"int8", "jpeg85"}
+    figure = detection_figure(shown, title="t")
+    assert [trace.name for trace in figure.data][:2] == ["int8, unmerged", "int8, r = 4"] and len(figure.data) == 5

@@ -9,6 +9,7 @@ from janus.reproduce.claims import PAPER, claim_sweep, claim_table, map_table, r
 from janus.reproduce.compute import equal_compute, latency_table, measured_table, schedule_summary, schedule_table
 from janus.reproduce.cost import cost_table, measure_cost
 from janus.reproduce.crossing import break_even_table, input_table, payload_table
+from janus.reproduce.detection import byte_table, detection_table, stored_overfit
 from janus.reproduce.exhibits import EXHIBITS, Context, Exhibit, claim_exhibit, claim_maps, make_exhibit, robust_exhibit
 from janus.reproduce.lesson import by_second, choice_table, level_table, margin_table, split_table, statistics_table
 from janus.reproduce.notebook import begin, tidy
@@ -51,6 +52,7 @@ __all__ = [
     "begin",
     "break_even_table",
     "by_second",
+    "byte_table",
     "choice_table",
     "claim_exhibit",
     "claim_maps",
@@ -59,6 +61,7 @@ __all__ = [
     "claim_words",
     "cost_table",
     "decision_table",
+    "detection_table",
     "equal_compute",
     "figures",
     "frames_of",
@@ -94,6 +97,7 @@ __all__ = [
     "split_table",
     "statistics_table",
     "stored",
+    "stored_overfit",
     "tidy",
     "within",
     "write_page",

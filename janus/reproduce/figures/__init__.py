@@ -1,5 +1,6 @@
 """Figures of the reproduction: tables in, plotly figures out. No arithmetic beyond where an axis ends."""
 
+from janus.reproduce.figures.detection import detection_figure
 from janus.reproduce.figures.lesson import bandwidth_figure, choice_figure, gap_figure, split_figure
 from janus.reproduce.figures.machines import (
     accuracy_figure,
@@ -16,6 +17,7 @@ __all__ = [
     "bandwidth_figure",
     "choice_figure",
     "cost_figure",
+    "detection_figure",
     "gap_figure",
     "latency_figure",
     "map_figure",
