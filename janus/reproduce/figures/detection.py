@@ -19,16 +19,14 @@ def detection_figure(table: pd.DataFrame, *, title: str, levels: tuple[int, ...]
         title: Of the whole.
         levels: Which r to draw, at most four.
     """
-    figure = panels(
-        title, 1, 1, height=380, x=["split: blocks on the device"], y=["kB a picture"],
-    )  # fmt: skip
+    figure = panels(title, 1, 1, height=380, x=["split: blocks on the device"], y=["kB a picture"])
     tokens = table[table["codec"] == "int8"]
     for r, color, dash, symbol in zip(levels, RAMP, DASHES, SYMBOLS, strict=False):
         rows = tokens[tokens["r"] == r]
         figure.add_scatter(
-            x=rows["split"].tolist(), y=rows["kilobytes"].round(2).tolist(),
-            name=f"int8, r = {r}" if r else "int8, unmerged", mode="lines+markers", line={"color": color, "dash": dash, "width": 2},
-            marker={"symbol": symbol, "size": 8},
+            x=rows["split"].tolist(), y=rows["kilobytes"].round(2).tolist(), mode="lines+markers",
+            name=f"int8, r = {r}" if r else "int8, unmerged",
+            line={"color": color, "dash": dash, "width": 2}, marker={"symbol": symbol, "size": 8},
             hovertemplate=f"r = {r}, split %{{x}}: %{{y:.3g}} kB<extra></extra>",
         )  # fmt: skip
     splits = [int(tokens["split"].min()), int(tokens["split"].max())]
