@@ -143,8 +143,8 @@ def overfit(
         The last loss.
 
     Raises:
-        JanusError: If an image has more objects than the model has detection tokens or an object of no class, or the
-            loss is no longer finite.
+        JanusError: If an image has more objects than the model has detection tokens or an object of no class, or its
+            answers are no longer finite.
     """
     samples = [item for item in images.stream(preprocess) if not isinstance(item, Skipped)]
     targets = [_target(sample, model.config, ids) for sample in samples]
@@ -158,16 +158,14 @@ def overfit(
             group["lr"] = settings.rate_at(step)
         flips = (random.random(len(samples)) < 0.5) & settings.mirror
         answers = [model(_mirrored(batch, flips[places])) for places, batch in groups]
-        value, _, _ = model.loss_function(
-            torch.cat([answer.logits for answer in answers]),
-            [_mirrored_target(targets[i], flips[i]) for i in order],
-            answers[0].logits.device,
-            torch.cat([answer.pred_boxes for answer in answers]),
-            model.config,
-        )
+        logits = torch.cat([answer.logits for answer in answers])
+        boxes = torch.cat([answer.pred_boxes for answer in answers])
+        # Before the loss, whose matching has a sentence of its own for what is no box.
+        if not (torch.isfinite(logits).all() and torch.isfinite(boxes).all()):
+            raise JanusError(f"training: an answer in step {step + 1} is not finite; take a smaller rate.")
+        wanted = [_mirrored_target(targets[i], flips[i]) for i in order]
+        value, _, _ = model.loss_function(logits, wanted, logits.device, boxes, model.config)
         loss = float(value.detach())
-        if not math.isfinite(loss):
-            raise JanusError(f"training: the loss of step {step + 1} is not finite; take a smaller rate.")
         optimiser.zero_grad()
         value.backward()
         nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
