@@ -1,8 +1,8 @@
 """A clip with its merged tubelets outlined, over a few of its frames.
 
-In the manner of `janus.pictures`: what has merged into one token shows its mean colour, here over space and time, within
-one outline; tubelets that stand alone keep their pixels. A token that spans several frames must be known again in each:
-the largest of those have a colour and a number of their own. Torch-free.
+In the manner of `janus.pictures`: what has merged into one token shows its mean colour, here over space and time,
+within one outline; tubelets that stand alone keep their pixels. A token that spans several frames must be known again
+in each: the largest of those have a colour and a number of their own. Torch-free.
 """
 
 from __future__ import annotations

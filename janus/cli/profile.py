@@ -33,8 +33,8 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
     """Measure a latency profile of this machine: embed, head, blocks with and without merging, encode and decode.
 
     Takes from half a minute (ViT-Ti) to some minutes (ViT-L); on a CPU over the 1568 tokens of a video model most of an
-    hour, with --effort quick some minutes. No weights are needed, and so no network. Other work on the machine makes the profile worse; if
-    there is some, the profile says so.
+    hour, and with --effort quick some minutes. No weights are needed, and so no network. Other work on the machine
+    makes the profile worse; if there is some, the profile says so.
     """
     check_out(out)
     from dataclasses import replace

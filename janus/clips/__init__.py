@@ -4,15 +4,18 @@ from janus.clips.evaluate import ClipRunning, evaluate_clips
 from janus.clips.frames import read_frames, sample_frames
 from janus.clips.resize import ClipPreprocess
 from janus.clips.sets import Clip, ClipSet, open_clips, read_names
+from janus.clips.travel import encode_clip, travel_table
 
 __all__ = [
     "Clip",
     "ClipPreprocess",
     "ClipRunning",
     "ClipSet",
+    "encode_clip",
     "evaluate_clips",
     "open_clips",
     "read_frames",
     "read_names",
     "sample_frames",
+    "travel_table",
 ]
