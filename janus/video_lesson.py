@@ -36,7 +36,7 @@ WIDTH, DEPTH, HEADS = 96, 12, 3
 # Drawn wide, so that it is pixels that make tubelets alike; at the usual 0.02 their positions would outweigh them.
 SPREAD = 0.1
 # A palette keeps a strip under 200 kB.
-PALETTE = 96
+PALETTE = 64
 
 
 def random_video(*, size: int = 224, seed: int = 0) -> OpenViT:

@@ -126,14 +126,14 @@ def test_following_counts_every_tubelet_once(vit, clip):
     assert b"PNG" in video_lesson.strip(_small(clip), found[-1], steps=(0, 7)).data[:8]
 
 
-def test_equal_steps_merge_over_time(vit):
-    """A model without positions, shown a clip in which nothing moves, merges each tubelet with its own later self."""
+def test_a_tubelet_meets_its_later_self_only_by_way_of_a_neighbour(vit):
+    """An even number of tubelets a step deals the same place into the same set every time, even where nothing moves."""
     vit.model.videomae.embeddings.position_embeddings.zero_()
     frame = np.random.default_rng(0).integers(0, 256, (1, 112, 112, 3), dtype=np.uint8)
     found = video_lesson.follow(vit, frame.repeat(16, 0), MergeSchedule.explicit([40, 0, 0, 0]))[-1]
 
-    places = [{(int(r), int(c)) for _, r, c in np.argwhere(found.group == token)} for token in range(len(found.sizes))]
-    assert all(len(place) == 1 for place in places)
+    grown = [np.argwhere(found.group == token) for token in np.flatnonzero(found.sizes > 1)]
+    assert [int((at[:, 2] % 2 == 0).sum()) for at in grown] == [1] * len(grown)
     assert found.spans.max() > 1
 
 
@@ -161,7 +161,7 @@ def test_on_a_steady_link_every_split_takes_what_the_grid_says():
     """Whatever the moment, and for every encoding of the input; H.264 changes split 0 alone."""
     bench = reproduce.open_bench("video", ["5g-static"])
     grids = [bench.grid(encoding).rebuilt(levels=(0.0, 0.3)) for encoding in ("raw", "h264-23")]
-    table = video_lesson.split_trace_table(grids, Trace.constant(40.0, 60.0), rtt_ms=30.0, every_s=5.0)
+    table = video_lesson.split_trace_table(grids, Trace.constant(40.0, duration_s=60.0), rtt_ms=30.0, every_s=5.0)
 
     assert (table["p50_ms"] - table["p90_ms"]).abs().max() < 1e-6
     expected = grids[0].modelled_ms(40.0, 30.0)[1]
@@ -223,11 +223,10 @@ def test_random_weights_for_a_profile_ask_no_hub(monkeypatch):
 # At its full size, and on real clips
 
 
-@pytest.mark.parametrize("size", [{"hidden_size": 384, "num_attention_heads": 6}, {}], ids=["small", "base"])
-def test_all_1568_tokens_are_transformers(size):
-    """16 pictures of 224 pixels, as Kinetics' models have them; one block stands for the twelve alike."""
+def test_all_1568_tokens_are_transformers():
+    """16 pictures of 224 pixels, in small's width; one block stands for the twelve alike."""
     torch.manual_seed(0)
-    config = VideoMAEConfig(**size, num_hidden_layers=1, num_labels=400)
+    config = VideoMAEConfig(hidden_size=384, num_attention_heads=6, num_hidden_layers=1, num_labels=400)
     model = VideoMAEForVideoClassification(config).eval()
     clips = noise(1, 16, 3, 224, 224)
 
@@ -240,7 +239,7 @@ def test_real_clips_go_the_whole_path(shared):
     names = read_names(shared / "video" / "label_map_k400.txt")
     torch.manual_seed(0)
     config = VideoMAEConfig(
-        hidden_size=96, num_hidden_layers=3, num_attention_heads=3, intermediate_size=192, num_labels=len(names)
+        hidden_size=96, num_hidden_layers=2, num_attention_heads=3, intermediate_size=192, num_labels=len(names)
     )
     vit = open_vit(VideoMAEForVideoClassification(config).eval())
     schedule = MergeSchedule(family="constant", level=300)
@@ -251,11 +250,11 @@ def test_real_clips_go_the_whole_path(shared):
     assert len(clips) == 3
     for frames in clips.values():
         pixels = np.stack([prepare.pixels(frame) for frame in frames])
-        table = video_lesson.exact_table(vit, pixels, schedule, (0, 1, 2, 3))
-        assert table["tokens"].tolist()[1:] == [1568, 1268, 968, 668]
+        table = video_lesson.exact_table(vit, pixels, schedule, (0, 1, 2))
+        assert table["tokens"].tolist()[1:] == [1568, 1268, 968]
         assert table["difference"].iloc[0] <= 1e-5 and (table["difference"].iloc[1:] == 0).all()
         merged = video_lesson.follow(vit, pixels, schedule)[-1]
-        assert merged.sizes.sum() == 1568 and len(merged.sizes) == 668
+        assert merged.sizes.sum() == 1568 and len(merged.sizes) == 968
         assert len(encode_clip(pixels, "h264-23")) < len(encode_clip(pixels, "jpeg85"))
 
 

@@ -33,7 +33,7 @@ def test_nothing_merged_shows_the_first_frame_of_every_step():
 
 
 def test_a_token_has_the_mean_of_all_its_frames():
-    """Two tubelets of different steps have the common mean of both, hidden frames included; a third keeps its pixels."""
+    """Two tubelets of different steps have the mean of both, hidden frames included; the others keep their pixels."""
     pixels, tubelets = noise(), Tubelets.of(SHAPE, groups(_0=(0, 32)))
     drawn = outline_tubelets(pixels, tubelets, scale=4)
     mean = np.concatenate([pixels[:2, :8, :8].reshape(-1, 3), pixels[4:, :8, :8].reshape(-1, 3)]).mean(0).round()
@@ -67,7 +67,7 @@ def test_the_largest_tokens_over_time_are_marked_alike_in_every_frame():
 
 @given(st.lists(st.integers(0, 9), min_size=48, max_size=48))
 def test_nothing_is_lost_in_arranging(numbers):
-    """Whatever tokens are called: sizes sum to the tubelets, spans lie within the steps, the marked are few and long."""
+    """Whatever tokens are called: sizes sum to the tubelets, spans lie within the steps, the marked span several."""
     tubelets = Tubelets.of(SHAPE, np.array(numbers))
 
     assert tubelets.sizes.sum() == 48 and len(tubelets.sizes) == len(set(numbers))
