@@ -18,6 +18,7 @@ from janus.profile import (
     MACHINES,
     BlockSample,
     Curve,
+    LatencyProfile,
     Line,
     Quadratic,
     choose_fit,
@@ -190,17 +191,14 @@ def test_a_wrong_file_is_refused_by_its_field(text, culprit):
     assert culprit in str(refused.value)
 
 
-def test_a_fit_that_was_bent_to_nothing_still_has_a_finite_noise(tmp_path):
-    """Many tokens were measured faster than few: the line ends at 0, which counts as a miss of everything."""
-    rows = [BlockSample(tokens=n, median_ms=ms, p10_ms=ms, p90_ms=ms, repeats=1) for n, ms in ((4, 9.0), (50, 0.01))]
-    profile = replace(
-        derive_profile("t4", "vit_tiny_patch16_224"), kind="measured", source="", formula="", assumptions=(),
-        blocks=(*rows, BlockSample(tokens=60, median_ms=0.01, p10_ms=0.01, p90_ms=0.01, repeats=1)),
-    )  # fmt: skip
+def test_a_fit_that_was_bent_to_nothing_still_has_a_finite_noise(tmp_path, monkeypatch):
+    """On a busy machine many tokens may be timed faster than few; a block that is modelled as 0 ms is missed whole."""
+    monkeypatch.setattr(LatencyProfile, "predict_block_ms", lambda self, tokens, removed: np.zeros(np.shape(tokens)))
+    profile = replace(derive_profile("t4", "vit_tiny_patch16_224"), kind="measured")
 
-    assert float(profile.predict_block_ms(60, 0)) == 0
-    assert 0 < profile.noise < 10
     save_profile(profile, tmp_path / "bent.json")
+
+    assert profile.noise == pytest.approx(1.0)
 
 
 def test_a_profile_of_another_model_is_refused(tmp_path):
