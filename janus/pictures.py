@@ -43,10 +43,10 @@ def outline_groups(
     means /= np.bincount(of_pixel.ravel())[:, None]
     filled = np.where(merged[..., None], means[of_pixel].round().astype(np.uint8), pixels)
     large = filled.repeat(scale, 0).repeat(scale, 1)
-    edge = _edges(of_pixel.repeat(scale, 0).repeat(scale, 1))
+    edge = edges(of_pixel.repeat(scale, 0).repeat(scale, 1))
     edge &= merged.repeat(scale, 0).repeat(scale, 1)
     # A dark line within a light one: seen on any colour.
-    large[_thick(edge)] = 255
+    large[thicken(edge)] = 255
     large[edge] = 0
     return large
 
@@ -57,7 +57,7 @@ def count_groups(groups: Int[np.ndarray, " patches"]) -> tuple[int, int]:
     return len(sizes), int(sizes.max())
 
 
-def _edges(label: Int[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+def edges(label: Int[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """Pixels whose neighbour to the right or below has another label, and those neighbours."""
     edge = np.zeros(label.shape, bool)
     across, down = label[:, 1:] != label[:, :-1], label[1:] != label[:-1]
@@ -68,7 +68,7 @@ def _edges(label: Int[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     return edge
 
 
-def _thick(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
+def thicken(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     """The mask and the pixels beside it."""
     wide = mask.copy()
     wide[1:] |= mask[:-1]

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from janus.profile import (
     MACHINES,
     BlockSample,
     Curve,
+    LatencyProfile,
     Line,
     Quadratic,
     choose_fit,
@@ -187,6 +189,16 @@ def test_a_wrong_file_is_refused_by_its_field(text, culprit):
 
     assert str(refused.value).startswith("my.json: ") or "my.json" in str(refused.value)
     assert culprit in str(refused.value)
+
+
+def test_a_fit_that_was_bent_to_nothing_still_has_a_finite_noise(tmp_path, monkeypatch):
+    """On a busy machine many tokens may be timed faster than few; a block that is modelled as 0 ms is missed whole."""
+    monkeypatch.setattr(LatencyProfile, "predict_block_ms", lambda self, tokens, removed: np.zeros(np.shape(tokens)))
+    profile = replace(derive_profile("t4", "vit_tiny_patch16_224"), kind="measured")
+
+    save_profile(profile, tmp_path / "bent.json")
+
+    assert profile.noise == pytest.approx(1.0)
 
 
 def test_a_profile_of_another_model_is_refused(tmp_path):

@@ -10,7 +10,9 @@ from janus.cli.common import check_out, document, emit
 
 
 @click.command("profile")
-@click.option("--model", "name", required=True, help="timm tag or architecture; weights do not matter to the time.")
+@click.option(
+    "--model", "name", required=True, help="timm tag, architecture or repository; weights do not matter to the time."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the profile (JSON) goes.")
 @click.option("--name", "title", help="What legends call this machine.  [default: its processor]")
 @click.option(
@@ -21,30 +23,38 @@ from janus.cli.common import check_out, document, emit
 @click.option("--threads", type=click.IntRange(1), help="Threads of torch on a CPU.  [default: torch's own choice]")
 @click.option("--codec", default="int8", show_default=True, help="Timed beside them.")
 @click.option("--batch", "batches", type=click.IntRange(2), multiple=True, help="Time blocks at this batch size, too.")
-@click.option("--rounds", type=click.IntRange(3), default=15, show_default=True, help="Repeats of everything.")
+@click.option(
+    "--effort", type=click.Choice(["thorough", "quick"]), default="thorough", show_default=True,
+    help="quick: fewer token counts and repeats, for large models on slow machines.",
+)  # fmt: skip
+@click.option("--rounds", type=click.IntRange(3), help="Repeats of everything.  [default: 15, or 3 when quick]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the table.")
-def command(name, out, title, backend, torch_device, dtype, threads, codec, batches, rounds, as_json):
+def command(name, out, title, backend, torch_device, dtype, threads, codec, batches, effort, rounds, as_json):
     """Measure a latency profile of this machine: embed, head, blocks with and without merging, encode and decode.
 
-    Takes from half a minute (ViT-Ti) to some minutes (ViT-L). Other work on the machine makes the profile worse; if
-    there is some, the profile says so.
+    Takes from half a minute (ViT-Ti) to some minutes (ViT-L); on a CPU over the 1568 tokens of a video model most of an
+    hour, and with --effort quick some minutes. No weights are needed, and so no network. Other work on the machine
+    makes the profile worse; if there is some, the profile says so.
     """
     check_out(out)
+    from dataclasses import replace
+
     import torch
     from tqdm import tqdm
 
     from janus.models import create_model
     from janus.profile import save_profile
-    from janus.profiling import Effort, check_torch_device, measure_profile
+    from janus.profiling import QUICK, THOROUGH, check_torch_device, measure_profile
     from janus.vit import open_vit
 
     device = check_torch_device(torch_device)
     if threads:
         torch.set_num_threads(threads)
     vit = open_vit(create_model(name, pretrained=False).to(device, getattr(torch, dtype)))
+    much = QUICK if effort == "quick" else THOROUGH
     profile = measure_profile(
         vit,
-        effort=Effort(rounds=rounds),
+        effort=replace(much, rounds=rounds) if rounds else much,
         codec=codec,
         name=title,
         batches=batches,

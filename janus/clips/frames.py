@@ -41,7 +41,7 @@ def sample_frames(total: int, frames: int = FRAMES, stride: int = STRIDE) -> Int
 
 
 def read_frames(
-    source: str | Path | bytes, frames: int = FRAMES, stride: int = STRIDE
+    source: str | Path | bytes | UInt8[np.ndarray, "t h w 3"], frames: int = FRAMES, stride: int = STRIDE
 ) -> list[UInt8[np.ndarray, "h w 3"]]:
     """The frames of `sample_frames` of a video, in RGB and at its own size.
 
@@ -49,13 +49,15 @@ def read_frames(
     convert what was chosen.
 
     Args:
-        source: A file, or its bytes.
+        source: A file, its bytes, or all its frames where they are at hand.
         frames: To choose.
         stride: From one to the next.
 
     Raises:
         JanusError: If it does not decode to its end, has no picture, is too long, or its frames are too large.
     """
+    if isinstance(source, np.ndarray):
+        return list(source[sample_frames(len(source), frames, stride)])
     total = sum(1 for _ in _decode(source))
     if not total:
         raise JanusError("has no frame")

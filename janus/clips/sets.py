@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from janus import demo
 from janus.clips.frames import read_frames
 from janus.clips.resize import ClipPreprocess
 from janus.data import Skipped
@@ -21,6 +22,8 @@ from janus.data.sets import find_manifest, local_table, whole_table
 from janus.data.source import NAME, TABLES
 from janus.errors import JanusError
 
+# Clips of a split of the demo set: each motion so often.
+DEMO_COUNT = 50 * len(demo.MOTIONS)
 SUFFIXES = (".mp4", ".avi", ".mkv", ".webm", ".mov", ".m4v", ".mpg", ".mpeg", ".3gp")
 
 
@@ -33,11 +36,11 @@ class Clip(NamedTuple):
 
 
 class ClipEntry(NamedTuple):
-    """One clip before it is read: a file, or a function that gives its bytes."""
+    """One clip before it is read: a file, or a function that gives its bytes or its frames."""
 
     name: str
     label: int | None
-    source: Path | Callable[[], bytes]
+    source: Path | Callable[[], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,7 @@ def open_clips(
     Args:
         source: A folder of class folders, or of clips without labels; one video file; a Parquet file or a folder of
             them, with ``:SPLIT`` behind it if it has several; or the name of a video set on the hub,
-            ``NAME[@REVISION][:SPLIT]``.
+            ``NAME[@REVISION][:SPLIT]``; or ``demo[:SPLIT]``, the clips that Janus renders itself.
         names: Of the classes in the order of the model's head, or a file with one a line; without, clips have no
             label. Folders mean them whatever their case, with ``_`` for a blank.
         labels: Class names of single clips, in the sorted order of the files of a heap.
@@ -133,6 +136,9 @@ def open_clips(
     """
     known = read_names(names) if isinstance(names, (str, Path)) else tuple(names)
     path, split = Path(source).expanduser(), None
+    demo_set, _, demo_split = str(source).partition(":")
+    if demo_set == demo.NAME and not path.exists():
+        return _demo_set(demo_split or "val", known)
     if not path.exists():
         before, _, behind = str(source).rpartition(":")
         if before and Path(before).expanduser().exists():
@@ -189,6 +195,36 @@ def _folder_set(root: Path, names: tuple[str, ...], labels: Sequence[str] | None
         names=names if labelled else (),
         facts={"clips": root.resolve().name, "n_files": len(files), "n_bytes": size, "seed": SEED},
     )
+
+
+def _demo_set(split: str, names: tuple[str, ...]) -> ClipSet:
+    """The demo set's clips, labelled by their motion; rendered when they are asked for."""
+    if split not in demo.SPLITS:
+        raise JanusError(f"clips {demo.NAME}:{split}: there is no such split; choose one of {', '.join(demo.SPLITS)}.")
+    if names and tuple(map(plain, names)) != demo.MOTIONS:
+        raise JanusError(
+            f"clips {demo.NAME}: its {len(demo.MOTIONS)} classes are {', '.join(demo.MOTIONS)}, not the {len(names)} "
+            "given; give no names, or these."
+        )
+    # Motions take turns in the set.
+    clips = [(f"{split}/{index:06d}", index) for index in range(DEMO_COUNT)]
+    clips = [clips[i] for i in spread([name for name, _ in clips])]
+    return ClipSet(
+        name=demo.NAME,
+        entries=lambda: (
+            ClipEntry(name, index % len(demo.MOTIONS), partial(demo_frames, split, index)) for name, index in clips
+        ),
+        total=DEMO_COUNT,
+        names=demo.MOTIONS,
+        facts={"clips": demo.NAME, "split": split, "seed": SEED, "demo_seed": demo.SEED, "label": demo.LABEL},
+    )
+
+
+# Whoever compares schedules asks for the same few clips again and again; each has 2.4 MB.
+@lru_cache(maxsize=16)
+def demo_frames(split: str, index: int) -> Any:
+    """All frames of a clip of the demo set."""
+    return demo.clip(split, index).pixels
 
 
 def _table_set(table: Any, names: tuple[str, ...], facts: dict) -> ClipSet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from jaxtyping import Float32, Int8, UInt8
@@ -42,7 +42,7 @@ def render(scene: Scene, window: tuple[int, int, int, int] = WHOLE, *, moment: i
         moment: Gives another grain over the same background.
     """
     left, top, right, bottom = window
-    canvas = _background(scene, window)
+    canvas = _background(scene.key, scene.colours, window).copy()
     owner = np.zeros((bottom - top, right - left), np.int8)
     whole = tuple(_draw(canvas, owner, window, thing, i + 1) for i, thing in enumerate(scene.things))
     canvas *= _light(scene, window)
@@ -63,10 +63,12 @@ def _lattice(spacing: int) -> Float32[np.ndarray, "side nodes"]:
     return weights
 
 
-def _background(scene: Scene, window: tuple[int, int, int, int]) -> np.ndarray:
+# The pictures of a clip share theirs, which takes longer than all else in them.
+@lru_cache(maxsize=2)
+def _background(key: str, colours: tuple, window: tuple[int, int, int, int]) -> np.ndarray:
     """Two colours that waver into each other, with finer blotches on top. [h, w, 3] in int32."""
     left, top, right, bottom = window
-    draws = Draws(scene.key, "ground")
+    draws = Draws(key, "ground")
     levels = []
     for spacing in (COARSE, FINE):
         lattice = _lattice(spacing)
@@ -75,7 +77,7 @@ def _background(scene: Scene, window: tuple[int, int, int, int]) -> np.ndarray:
         field = lattice[top:bottom] @ nodes @ lattice[left:right].T
         levels.append((field / (spacing * spacing)).astype(np.int32))  # 0…255; a power of two divides exactly
     coarse, fine = levels
-    first, second = (np.array(colour, np.int32) for colour in scene.colours)
+    first, second = (np.array(colour, np.int32) for colour in colours)
     return first + ((second - first) * coarse[..., None] >> 8) + ((fine - 128) >> 3)[..., None]
 
 

@@ -246,7 +246,9 @@ class LatencyProfile:
             return self.assumed_noise
         rows = np.array([(s.tokens, s.removed, s.median_ms, s.p90_ms - s.p10_ms) for s in self.blocks])
         tokens, removed, median, spread = rows.T
-        misfit = median / self.predict_block_ms(tokens, removed) - 1
+        modelled = self.predict_block_ms(tokens, removed)
+        # A busy machine can bend a fit down to 0, which misses all there is.
+        misfit = np.divide(median, modelled, out=np.full_like(median, 2.0), where=modelled > 0) - 1
         return math.sqrt(float(np.mean(misfit**2 + (spread / P10_TO_P90 / median) ** 2)))
 
 

@@ -34,7 +34,7 @@ POLICY_LOOK = {
     "janus-robust": (VERMILLION, "solid", "star"),
     "oracle": (GREEN, "longdashdot", "cross"),
 }
-ENCODING_NAMES = {"raw": "raw pixels", "png": "PNG", "jpeg85": "JPEG 85"}
+ENCODING_NAMES = {"raw": "raw pixels", "png": "PNG", "jpeg85": "JPEG 85", "h264-23": "H.264"}
 # Lines of one family, from weak to strong.
 RAMP = (SKY, BLUE, PURPLE, VERMILLION)
 DASHES = ("dot", "dash", "dashdot", "solid")
