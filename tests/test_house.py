@@ -39,6 +39,7 @@ ROOMS = (
     "runtime",
     "figures",
     "reproduce",
+    "lessons",
     "explorer",
     "cli",
     "bench",
