@@ -23,7 +23,7 @@ from janus.lessons.splits import convolutional_values
 from janus.lessons.strip import GAP, SIDE, WORDS, strip
 from janus.models import DEMO_NAME, load_model
 from janus.preprocess import preprocess_for
-from janus.reproduce import accuracy_table
+from janus.reproduce import accuracy_table, input_table
 from janus.reproduce.figures import accuracy_figure
 from janus.schedule import MergeSchedule
 from janus.vit import open_vit
@@ -219,6 +219,33 @@ def test_the_best_split_is_that_of_brute_force():
     for row in table.iloc[::13].itertuples():
         modelled = grid.modelled_ms(row.mbps, 2.0)[grid.levels.index(row.level)]
         assert modelled[row.split] == modelled.min()
+
+
+def test_stacked_bars_keep_their_colours():
+    """Patterns lie over a bar's colour: without a template plotly would draw them in white on nothing."""
+    table = lessons.stack_table(small_grid(), 0.4, (1.0, 20.0), rtt_ms=7.0)
+    bars = [trace for trace in lessons.stack_figure(table, title="t").data if trace.type == "bar"]
+    patterned = [bar.marker.pattern.fillmode for bar in bars if bar.marker.pattern.shape]
+
+    assert len(bars) == 2 * 5
+    assert patterned == ["overlay"] * 2 * 4
+    assert sum(sum(bar.y) for bar in bars) == pytest.approx(table["modelled_ms"].sum(), rel=1e-3)
+
+
+def test_figures_hold_what_their_tables_hold():
+    """No point is lost on the way: networks and the picture, best splits, shares."""
+    activations = lessons.activation_table(TINY, (0.0, 0.5))
+    drawn = lessons.activation_figure(activations, input_table(TINY)).data
+    assert [trace.name for trace in drawn] == [
+        "ResNet-50", "ViT, no merging", "ViT, α = 0.5", "the picture as raw pixels", "the picture as JPEG 85"
+    ]  # fmt: skip
+    assert sorted(y for trace in drawn[:3] for y in trace.y) == sorted(activations["kilobytes"])
+
+    best = lessons.best_split_table({"raw": small_grid(), "jpeg85": small_grid()}, (0.0, 0.8), rtt_ms=2.0)
+    assert sorted(y for trace in lessons.best_split_figure(best).data for y in trace.y) == sorted(best["split"])
+
+    shares = lessons.share_table({"sky": (1.0, 60), "dog": (3.0, 10)})
+    assert [trace.x[0] for trace in lessons.share_figure(shares).data] == shares["unmerged_percent"].tolist()
 
 
 def test_intervals_cover_every_bandwidth_once():

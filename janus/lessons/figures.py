@@ -67,7 +67,7 @@ def stack_figure(table: pd.DataFrame, *, title: str) -> go.Figure:
         rows = table[table["mbps"] == mbps]
         for column, (name, marker) in PARTS.items():
             figure.add_bar(
-                x=rows["split"].tolist(), y=rows[column].tolist(), name=name, legendgroup=name, marker=marker,
+                x=rows["split"].tolist(), y=rows[column].tolist(), name=name, legendgroup=name, marker=filled(marker),
                 showlegend=at == 1, row=1, col=at,
                 hovertemplate=f"split %{{x}}, {name}: %{{y:.4g}} ms<extra></extra>",
             )  # fmt: skip
@@ -79,6 +79,13 @@ def stack_figure(table: pd.DataFrame, *, title: str) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.2, margin={"t": 112})
     figure.update_xaxes(dtick=4)
     return figure
+
+
+def filled(marker: dict) -> dict:
+    """A bar's look with its pattern on top of its colour, which is plotly's way only where a template says so."""
+    if "pattern" not in marker:
+        return marker
+    return marker | {"pattern": marker["pattern"] | {"fillmode": "overlay"}}
 
 
 def best_split_figure(table: pd.DataFrame) -> go.Figure:
@@ -121,18 +128,17 @@ def share_figure(table: pd.DataFrame) -> go.Figure:
         "forgotten_percent": "merged, sizes forgotten",
     }
     figure = panels("Where one query's attention goes", 1, 1, height=260, x=["attention, %"], y=[""], left=170)
-    looks = (
-        (BLUE, None), (ORANGE, "/"), (GREEN, "\\"), (PURPLE, "x"),
-    )  # fmt: skip
-    for row, (color, shape) in zip(table.itertuples(), looks, strict=False):
+    # Colour, pattern, and the colour of a text that can be read on both.
+    looks = ((BLUE, "", "#ffffff"), (ORANGE, "/", "#000000"), (GREEN, "\\", "#000000"), (SKY, "x", "#000000"))
+    for row, (color, shape, ink) in zip(table.itertuples(), looks, strict=False):
         shares = [getattr(row, column) for column in cases]
         marker: dict = {"color": color}
         if shape:
-            marker["pattern"] = {"shape": shape, "size": 6, "solidity": 0.3, "fgcolor": "#ffffff"}
+            marker = filled(marker | {"pattern": {"shape": shape, "size": 6, "solidity": 0.2, "fgcolor": "#ffffff"}})
         figure.add_bar(
             x=shares, y=list(cases.values()), orientation="h", name=f"{row.patches} patches of {row.patch}",
             marker=marker, text=[f"{share:.0f} %" for share in shares], textposition="inside",
-            insidetextanchor="middle", textfont={"size": SMALL_PX, "color": "#ffffff"},
+            insidetextanchor="middle", textangle=0, constraintext="none", textfont={"size": SMALL_PX, "color": ink},
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
         )  # fmt: skip
     figure.update_layout(barmode="stack", bargap=0.35, margin={"t": 70})

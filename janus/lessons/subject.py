@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from jaxtyping import UInt8
 
 from janus import demo
 from janus.configuration import Configuration, follow_groups
-from janus.data import ImageSet, open_images
+from janus.data import Picture, open_images
 from janus.evaluate import Running, evaluate
 from janus.files import data_folder
 from janus.models import DEMO_ARCHITECTURE, DEMO_NAME, load_model
@@ -49,13 +48,12 @@ class Subject:
         """The unsplit model under every schedule, on the same demo pictures in the same order."""
         rows = [Configuration(schedule=schedule, split=self.vit.depth, codec=None) for schedule in schedules]
         images = open_images(IMAGES, classes=self.vit.geometry.classes)
-        run = partial(evaluate, self.vit, images, rows, preprocess=self.preprocess, batch_size=BATCH, limit=limit)
-        return list(run())[-1]
+        return list(evaluate(self.vit, images, rows, preprocess=self.preprocess, batch_size=BATCH, limit=limit))[-1]
 
     def inputs(self, count: int) -> torch.Tensor:
         """The first demo pictures of the set as the model wants them."""
-        images: ImageSet = open_images(IMAGES)
-        pixels = [picture.image for picture in images.stream(self.preprocess.pixels, limit=count)]
+        shown = open_images(IMAGES).stream(self.preprocess.pixels, limit=count)
+        pixels = [picture.image for picture in shown if isinstance(picture, Picture)]
         return self.preprocess.normalise(np.stack(pixels))
 
 

@@ -75,7 +75,7 @@ def schedule_figure(table: pd.DataFrame) -> go.Figure:
     pairs = list(dict.fromkeys(table["pair"]))
     first = table.drop_duplicates(["pair", "schedule"]).set_index(["pair", "schedule"])
     titles = [
-        f"{first.loc[(pair, 'constant'), 'giga_multiply_adds']:.0f} G multiply-adds:"
+        f"{work(first.loc[(pair, 'constant'), 'giga_multiply_adds'])} G multiply-adds:"
         f"<br>r = {pair} and α = {first.loc[(pair, 'declining'), 'level']:.3f}"
         for pair in pairs
     ]
@@ -136,6 +136,11 @@ def payload_figure(payloads: pd.DataFrame, inputs: pd.DataFrame) -> go.Figure:
     figure.update_yaxes(type="log", dtick=1)
     figure.update_xaxes(range=[0, depth], dtick=4)
     return figure
+
+
+def work(giga: float) -> str:
+    """Multiply-adds for a heading: small models differ behind the point."""
+    return f"{giga:.0f}" if giga >= 10 else f"{giga:.2f}"
 
 
 # What accuracy is drawn over: words of the title, the axis, and how a point says it.
