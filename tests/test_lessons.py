@@ -94,7 +94,7 @@ def test_a_strip_has_a_place_for_each_picture(subject):
     whole = strip([("a", "b")] * 5, [pixels] * 5)
 
     assert whole.size == (3 * SIDE + 2 * GAP, 2 * (SIDE + WORDS) + GAP)
-    assert "after block 2: 76 tokens, the largest of" in shown.alt
+    assert "after block 2: 76 tokens, largest of" in shown.alt
     assert shown.data.startswith(b"\x89PNG")
 
 
@@ -308,6 +308,12 @@ def test_a_playground_has_weights_and_pictures(capsys):
         "  a/  000.png, 001.png, 002.jpg  (3 files)",
         "  b/  000.png, 001.png, 002.jpg  (3 files)",
     ]
+
+
+def test_there_are_only_demo_pictures():
+    """A word of no demo class is refused by name, with what there is."""
+    with pytest.raises(JanusError, match=r"'cats'.*choose from"):
+        lessons.Playground().pictures("mine", {"a": "cats"}, each=1)
 
 
 def test_what_is_broken_is_named():

@@ -43,14 +43,20 @@ class Playground:
 
         Args:
             name: Of the folder.
-            classes: For each class folder the demo class whose pictures it holds.
+            classes: For each class folder a word; it holds pictures of the first demo class with that word in its name.
             each: Pictures of a class.
+
+        Raises:
+            JanusError: If no class has it.
         """
-        for folder, label in classes.items():
+        for folder, word in classes.items():
+            first = next((at for at, label in enumerate(demo.CLASSES) if word in label), None)
+            if first is None:
+                raise JanusError(f"no demo class has {word!r} in its name; choose from {', '.join(demo.CLASSES)}.")
             (self.path / name / folder).mkdir(parents=True)
             for at in range(each):
                 # Classes take turns in the demo set.
-                index = demo.CLASSES.index(label) + at * len(demo.CLASSES)
+                index = first + at * len(demo.CLASSES)
                 picture = Image.fromarray(demo.sample("val", index).pixels)
                 picture.save(self.path / name / folder / f"{at:03d}{KINDS[at % len(KINDS)]}")
         return self.path / name

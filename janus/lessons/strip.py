@@ -42,7 +42,7 @@ def merged_strip(
         groups = found[block]
         tokens, largest = count_groups(groups)
         where = f"after block {block}" if block else "before the first block"
-        words.append((where, f"{tokens} tokens, the largest of {largest}" if largest > 1 else f"{tokens} tokens"))
+        words.append((where, f"{tokens} tokens, largest of {largest} patches" if largest > 1 else f"{tokens} tokens"))
         pictures.append(outline_groups(pixels, groups))
     file = io.BytesIO()
     strip(words, pictures).quantize(COLOURS).save(file, "PNG", optimize=True)
