@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Pixels: of one small picture, between two, and of the two lines above each.
 SIDE, GAP, WORDS, FONT = 296, 14, 44, 16
 COLUMNS = 3
-# A palette keeps the whole under 200 kB.
-COLOURS = 128
+# A palette keeps the whole near 100 kB where the picture has little grain.
+COLOURS = 64
 
 
 def merged_strip(
