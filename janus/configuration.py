@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
 from janus.codec import check_codec, decode, encode
 from janus.errors import JanusError
@@ -139,6 +139,19 @@ def embed_pixels(
     """Pictures or clips as tokens before the first block, where the model is."""
     torch_device = next(vit.model.parameters()).device
     return vit.embed(preprocess.normalise(pixels).to(torch_device))
+
+
+@torch.inference_mode()
+def follow_groups(
+    vit: OpenViT, pixels: UInt8[np.ndarray, "h w 3"], plan: MergePlan, preprocess: Preprocess
+) -> list[Int[np.ndarray, " patches"]]:
+    """Which token each patch of one picture is in, after the embedding and after each block."""
+    state = embed_pixels(vit, pixels[None], preprocess).with_source()
+    found = [state.source]
+    for i in range(vit.depth):
+        state = vit.blocks(state, i, i + 1, plan.removed)
+        found.append(state.source)
+    return [source[0].cpu().numpy() for source in found]
 
 
 def _send_pictures(

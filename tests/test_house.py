@@ -43,6 +43,7 @@ ROOMS = (
     "tubelets",
     "reproduce",
     "video_lesson",
+    "lessons",
     "explorer",
     "cli",
     "bench",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Int, UInt8
 
-from janus.configuration import Configuration, embed_pixels
+from janus.configuration import Configuration, follow_groups
 from janus.data import ImageSet, Picture, open_images
 from janus.evaluate import evaluate
 from janus.explorer.sources import ModelSource
@@ -48,13 +48,7 @@ class Subject:
 
     def groups(self, pixels: UInt8[np.ndarray, "h w 3"], plan: MergePlan) -> list[Int[np.ndarray, " patches"]]:
         """Which token each patch is in, after the embedding and after each block."""
-        with torch.inference_mode():
-            state = embed_pixels(self.vit, pixels[None], self.preprocess).with_source()
-            found = [state.source]
-            for i in range(self.vit.depth):
-                state = self.vit.blocks(state, i, i + 1, plan.removed)
-                found.append(state.source)
-        return [source[0].cpu().numpy() for source in found]
+        return follow_groups(self.vit, pixels, plan, self.preprocess)
 
     def accuracy(self, family: str, level: float, split: int, codec: str | None, limit: int, cancel: threading.Event):
         """Rows of `janus.standing.Running.row`, one after each batch of images.

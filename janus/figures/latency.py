@@ -28,7 +28,7 @@ from janus.figures.style import (
 if TYPE_CHECKING:
     import pandas as pd
 
-PARTS = {
+PARTS: dict[str, tuple[str, dict]] = {
     "device_ms": ("device", DEVICE),
     "encode_ms": ("encode", {"color": PURPLE, "pattern": {"shape": "x", "size": 5, "fgcolor": WHITE}}),
     "uplink_ms": ("uplink", {"color": ORANGE, "pattern": {"shape": "/", "size": 6, "solidity": 0.3, "fgcolor": WHITE}}),

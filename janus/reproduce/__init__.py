@@ -6,7 +6,14 @@ Torch-free. The tables are plain functions; `janus reproduce` and the notebooks 
 from janus.reproduce import figures
 from janus.reproduce.accuracy import SMALL_SETTINGS, accuracy_table, open_small_bench, published_table
 from janus.reproduce.claims import PAPER, claim_sweep, claim_table, map_table, recheck
-from janus.reproduce.compute import equal_compute, latency_table, measured_table, schedule_summary, schedule_table
+from janus.reproduce.compute import (
+    equal_compute,
+    latency_table,
+    measured_table,
+    profile_rows,
+    schedule_summary,
+    schedule_table,
+)
 from janus.reproduce.cost import cost_table, measure_cost
 from janus.reproduce.crossing import break_even_table, input_table, payload_table
 from janus.reproduce.detection import byte_table, detection_table, stored_overfit
@@ -83,6 +90,7 @@ __all__ = [
     "payload_words",
     "policy_table",
     "policy_words",
+    "profile_rows",
     "published_table",
     "read_table",
     "recheck",

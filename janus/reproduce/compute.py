@@ -45,7 +45,7 @@ def latency_table(model: str, machines: tuple[str, ...] = SHOWN_MACHINES) -> pd.
         ``tokens``, ``block_ms``, ``line_r``, ``line_worst_percent`` (its largest miss of a point), ``fit_used``.
     """
     profiles = [find_profile(machine, model) for machine in machines] + measured_profiles(model)
-    return pd.concat([_latency_rows(profile) for profile in profiles], ignore_index=True)
+    return pd.concat([profile_rows(profile) for profile in profiles], ignore_index=True)
 
 
 def measured_table() -> pd.DataFrame:
@@ -57,11 +57,12 @@ def measured_table() -> pd.DataFrame:
     profiles = measured_profiles()
     if not profiles:
         raise JanusError(f"{data_folder('profiles')}: holds no measured profile; make one with `janus profile`.")
-    rows = [_latency_rows(p).assign(machine=f"{p.label}, {p.model.split('.')[0]}") for p in profiles]
+    rows = [profile_rows(p).assign(machine=f"{p.label}, {p.model.split('.')[0]}") for p in profiles]
     return pd.concat(rows, ignore_index=True)
 
 
-def _latency_rows(profile: LatencyProfile) -> pd.DataFrame:
+def profile_rows(profile: LatencyProfile) -> pd.DataFrame:
+    """Rows of `latency_table` for one profile."""
     points = sorted((s.tokens, s.median_ms) for s in profile.blocks if s.removed == 0)
     tokens = np.array([n for n, _ in points])
     # No point lies beyond the model's own tokens by much; the curve is drawn where there are points.

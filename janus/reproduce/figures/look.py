@@ -35,6 +35,7 @@ POLICY_LOOK = {
     "oracle": (GREEN, "longdashdot", "cross"),
 }
 ENCODING_NAMES = {"raw": "raw pixels", "png": "PNG", "jpeg85": "JPEG 85", "h264-23": "H.264"}
+INPUT_LOOK = {"raw": (INK, "dot"), "png": (PURPLE, "dashdot"), "jpeg85": (VERMILLION, "dash")}
 # Lines of one family, from weak to strong.
 RAMP = (SKY, BLUE, PURPLE, VERMILLION)
 DASHES = ("dot", "dash", "dashdot", "solid")

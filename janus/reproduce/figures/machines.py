@@ -5,20 +5,20 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from janus.figures.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, SMALL_PX, VERMILLION
-from janus.reproduce.figures.look import DASHES, ENCODING_NAMES, RAMP, panels
+from janus.figures.style import BLUE, GREEN, ORANGE, SKY, SMALL_PX, VERMILLION
+from janus.reproduce.figures.look import DASHES, ENCODING_NAMES, INPUT_LOOK, RAMP, panels
 
 # "About 1 ms" a decision.
 PAPER_US = 1000
 PANELS_IN_A_ROW = 3
-INPUT_LOOK = {"raw": (INK, "dot"), "png": (PURPLE, "dashdot"), "jpeg85": (VERMILLION, "dash")}
 
 
-def latency_figure(table: pd.DataFrame) -> go.Figure:
+def latency_figure(table: pd.DataFrame, *, measured: str = "measured on this project's machine") -> go.Figure:
     """A block's latency against its tokens, one panel a machine.
 
     Args:
-        table: From `janus.reproduce.latency_table`.
+        table: From `janus.reproduce.latency_table` or `janus.reproduce.profile_rows`.
+        measured: What to call measured points.
     """
     machines = list(dict.fromkeys(table["machine"]))
     about = table.drop_duplicates("machine").set_index("machine")
@@ -42,7 +42,7 @@ def latency_figure(table: pd.DataFrame) -> go.Figure:
         kind = rows["kind"].iloc[0]
         points = {
             "mode": "markers",
-            "name": "measured on this project's machine" if kind == "measured" else "from published figures (derived)",
+            "name": measured if kind == "measured" else "from published figures (derived)",
             "marker": {
                 "size": 8, "color": VERMILLION if kind == "measured" else ORANGE,
                 "symbol": "circle" if kind == "measured" else "diamond-open", "line": {"width": 1.6},
@@ -75,7 +75,7 @@ def schedule_figure(table: pd.DataFrame) -> go.Figure:
     pairs = list(dict.fromkeys(table["pair"]))
     first = table.drop_duplicates(["pair", "schedule"]).set_index(["pair", "schedule"])
     titles = [
-        f"{first.loc[(pair, 'constant'), 'giga_multiply_adds']:.0f} G multiply-adds:"
+        f"{work(first.loc[(pair, 'constant'), 'giga_multiply_adds'])} G multiply-adds:"
         f"<br>r = {pair} and α = {first.loc[(pair, 'declining'), 'level']:.3f}"
         for pair in pairs
     ]
@@ -138,17 +138,32 @@ def payload_figure(payloads: pd.DataFrame, inputs: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def accuracy_figure(table: pd.DataFrame) -> go.Figure:
-    """Measured accuracy against the share of tokens kept, one panel a model.
+def work(giga: float) -> str:
+    """Multiply-adds for a heading: small models differ behind the point."""
+    return f"{giga:.0f}" if giga >= 10 else f"{giga:.2f}"
+
+
+# What accuracy is drawn over: words of the title, the axis, and how a point says it.
+OVER = {
+    "tokens_kept_percent": ("tokens kept", "tokens kept, % (mean over the blocks)", "%{x:.0f} % of the tokens"),
+    "payload_kb": ("payload at split {split}", "payload at split {split}, kB as int8", "%{x:.1f} kB"),
+}
+
+
+def accuracy_figure(table: pd.DataFrame, *, over: str = "tokens_kept_percent", split: int = 0) -> go.Figure:
+    """Measured accuracy against the share of tokens kept or the payload at a cut, one panel a model.
 
     Args:
-        table: From `janus.reproduce.accuracy_table`.
+        table: From `janus.reproduce.accuracy_table`, with ``payload_kb`` added where that is drawn over.
+        over: One of `OVER`.
+        split: Where the payload is counted.
     """
     models = list(dict.fromkeys(table["model"]))
+    words, x_axis, said = (text.replace("{split}", str(split)) for text in OVER[over])
     figure = panels(
-        "Measured accuracy against tokens kept, 95 % intervals", 1, len(models),
+        f"Measured accuracy against {words}, 95 % intervals", 1, len(models),
         titles=[f"{name}<br>{rows['n'].iloc[0]} pictures" for name, rows in table.groupby("model", sort=False)],
-        x=["tokens kept, % (mean over the blocks)"] * len(models), y=["top-1, %"],
+        x=[x_axis] * len(models), y=["top-1, %"],
         gap_x=0.06, shared_y=True, height=390,
     )  # fmt: skip
     looks = {
@@ -160,12 +175,12 @@ def accuracy_figure(table: pd.DataFrame) -> go.Figure:
         for schedule, (name, color, dash, symbol) in looks.items():
             rows = table[(table["model"] == model) & (table["schedule"] == schedule)]
             figure.add_scatter(
-                x=rows["tokens_kept_percent"].tolist(), y=rows["top1_percent"].tolist(), name=name, legendgroup=name,
+                x=rows[over].tolist(), y=rows["top1_percent"].tolist(), name=name, legendgroup=name,
                 error_y={"type": "data", "symmetric": False, "array": rows["above"].tolist(),
                          "arrayminus": rows["below"].tolist(), "color": color, "thickness": 1, "width": 3},
                 customdata=rows["level"].tolist(), showlegend=_first(figure, name), mode="lines+markers",
                 line={"color": color, "dash": dash, "width": 1.8}, marker={"symbol": symbol, "size": 7},
-                hovertemplate="level %{customdata:g}: %{y:.1f} %, %{x:.0f} % of the tokens<extra></extra>",
+                hovertemplate=f"level %{{customdata:g}}: %{{y:.1f}} %, {said}<extra></extra>",
                 row=1, col=at,
             )  # fmt: skip
     figure.update_xaxes(autorange="reversed")
