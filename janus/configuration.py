@@ -143,7 +143,7 @@ def embed_pixels(
 
 @torch.inference_mode()
 def follow_groups(
-    vit: OpenViT, pixels: UInt8[np.ndarray, "h w 3"], plan: MergePlan, preprocess: Preprocess
+    vit: OpenViT, pixels: UInt8[np.ndarray, "h w 3"], plan: MergePlan, preprocess: Normaliser
 ) -> list[Int[np.ndarray, " patches"]]:
     """Which token each patch of one picture is in, after the embedding and after each block."""
     state = embed_pixels(vit, pixels[None], preprocess).with_source()
