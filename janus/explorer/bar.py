@@ -40,6 +40,7 @@ class Bar(ipywidgets.VBox):
         self.says.add_class("janus-lesson")
         row = ipywidgets.HBox([self.lesson, self.text, self.browser], layout={"flex_flow": "row wrap"})
         super().__init__([row, self.says])
+        self.add_class("janus-bar")
         self.forget()
 
     def show(self, state: str) -> None:
@@ -67,7 +68,7 @@ class Bar(ipywidgets.VBox):
             )
 
     def _teach(self) -> None:
-        name = self.lesson.value
+        name, self._taught = self.lesson.value, ""
         if name == NONE:
             return
         try:

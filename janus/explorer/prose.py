@@ -40,8 +40,9 @@ def live_html(row: dict | None, *, wanted: int, running: bool, stale: bool, labe
         return '<span class="stale">Live: waiting for the first images.</span>' if running else ""
     low, high = row["ci95"]
     of = f" of {wanted}" if running and not stale else ""
+    own = f", {label}" if label else ""
     text = (
-        f"Live{f', {label}' if label else ''}: {percent(row['top1'])} ({percent(low)} to {percent(high)}) on {row['n']}{of} images"
+        f"Live{own}: {percent(row['top1'])} ({percent(low)} to {percent(high)}) on {row['n']}{of} images"
         f"{', of the plan before' if stale else ''}."
     )
     return f'<span class="stale">{text}</span>' if stale else f"<span>{text}</span>"

@@ -7,16 +7,17 @@ from pathlib import Path
 
 import ipywidgets
 
-from janus import demo
 from janus.explorer import state as states
 from janus.explorer.banner import Banner
 from janus.explorer.bar import Bar
 from janus.explorer.behind import Lane, kernel_post
 from janus.explorer.fit import KeepWidth
+from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.machines import THIS, Machines
 from janus.explorer.panel import Panel
 from janus.explorer.prose import busy_html, live_html, note_html, sentence_html
+from janus.explorer.shelf import Shelf
 from janus.explorer.sources import (
     ModelSource,
     find_source,
@@ -29,7 +30,6 @@ from janus.explorer.sources import (
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load, outlines
-from janus.hub import DEFAULT_IMAGES
 from janus.pictures import drawn_pictures
 from janus.profile import LatencyProfile
 from janus.workbench import Question, Workbench, accuracy_table, explain
@@ -38,7 +38,7 @@ from janus.workbench import Question, Workbench, accuracy_table, explain
 SETTLE_S = 0.3
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(Keeping, ipywidgets.VBox):
     """The workbench: controls, four linked figures, and a sentence that says what Janus chose and why.
 
     Every control is answered at once from the latency model. Accuracy, the picture's tokens and a quick calibration of
@@ -98,12 +98,14 @@ class Explorer(ipywidgets.VBox):
             (self.panel.calibrate, self._calibrate), (self.panel.reset, self.reset),
         ):  # fmt: skip
             button.on_click(guard(lambda _button, handler=handler: handler()))
-        with lock:
-            self.reset()
-        right = ipywidgets.VBox([self.bar, self.sentence, self.stage, self.note], layout={"flex": "1 1 0", "min_width": "0"})
+        self.shelf = Shelf(guard=guard, sheets=self.sheets, facts=self._facts, browser=self.bar.browser)
+        parts = [self.bar, self.sentence, self.stage, self.note, self.shelf]
+        right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
         super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
         self.add_class("janus-explorer")
+        with lock:
+            self.reset()
         if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)
 
@@ -119,43 +121,6 @@ class Explorer(ipywidgets.VBox):
         return all(lane.join(timeout_s) for lane in lanes)
 
     # -- what a person does ------------------------------------------------------------------------------------------
-
-    def reset(self) -> None:
-        """Everything as it was at first."""
-        self.live.clear()
-        self.restore(self._first)
-        self.bar.forget()
-
-    @property
-    def state(self) -> str:
-        """A line that brings all of this back: `janus.Explorer(state=…)`, or pasted into the box."""
-        return states.write(
-            self.panel, self.stage, source=self.source, labels=self._labels, images=self._images_of(self.source),
-            seed=self._seed, data=self._data,
-        )  # fmt: skip
-
-    def restore(self, state: str) -> None:
-        """Everything as a state says, or, where it cannot be had, nothing.
-
-        Raises:
-            JanusError: If it cannot be had.
-        """
-        to = states.read(
-            state, self.panel, sources=self._sources, machines=self._machines, images_of=self._images_of
-        )  # fmt: skip
-        if to.source not in self._sources:
-            self._sources.append(to.source)
-        if to.seed not in (None, self._seed):
-            self._seed = to.seed
-            self.stage.redraw(drawn_pictures(seed=to.seed))
-            if not to.source.trained:
-                self.subject = None
-        self.panel.put(to.values, to.level, to.split)
-        self.stage.want(to.picture)
-        self._device_chosen = to.device is not None
-        self._open(to.source, to.device, to.cloud)
-        self.stage.block.value = self._workbench.geometry.depth if to.block is None else to.block
-        self.bar.made_with(to.data, self._data)
 
     def _asked(self) -> None:
         answer = self._workbench.ask(self.panel.question())
@@ -182,12 +147,6 @@ class Explorer(ipywidgets.VBox):
         self._show()
 
     # -- the model and the machines ----------------------------------------------------------------------------------
-
-    def _images_of(self, source: ModelSource) -> Path | str | None:
-        """The images that a model is shown."""
-        if source.weights in ("demo", "none"):
-            return demo.NAME if source.weights == "demo" else None
-        return DEFAULT_IMAGES if self._images is None and source.weights == "hub" else self._images
 
     def _open(self, source: ModelSource, device: str | None = None, cloud: str | None = None) -> None:
         """Latencies of a model at once; its weights behind, if they are not there already."""
@@ -317,6 +276,7 @@ class Explorer(ipywidgets.VBox):
             self.source, self._workbench.device, self._workbench.cloud, self.stored, images, self._real
         )  # fmt: skip
         self.bar.show(self.state)
+        self.shelf.refresh()
         doing = self._doing
         if self.live.running:
             so_far = self.live.row(self.live.running)

@@ -74,7 +74,7 @@ class Stage(ipywidgets.Box):
         self.figure, self._spec = None, {}
         self._drawn, self.pictures = dict(pictures), dict(pictures)
         self.chosen, self._wanted = False, None
-        self._groups: list[np.ndarray] | None = None
+        self.groups: list[np.ndarray] | None = None
         self._outlined: object = None
 
         def chosen() -> None:
@@ -137,7 +137,7 @@ class Stage(ipywidgets.Box):
 
     def outline(self, groups: list[np.ndarray] | None, why_not: str = "") -> None:
         """Show the picture with these groups of patches after each block; without them, why there are none."""
-        self._groups, self.why_not = groups, why_not
+        self.groups, self.why_not = groups, why_not
         if groups is None:
             self._outlined = None
         self.view.remove_class("stale")
@@ -148,7 +148,7 @@ class Stage(ipywidgets.Box):
         if self._outlined == subject:
             return True
         self._outlined = subject
-        if self._groups is not None:
+        if self.groups is not None:
             self.view.add_class("stale")
         return False
 
@@ -158,10 +158,10 @@ class Stage(ipywidgets.Box):
         title = "<h4>Merged tokens on a picture</h4>"
         plain = f'<figure><img src="{_as_url(pixels)}" alt="{name}"><figcaption>{name}</figcaption></figure>'
         block = self.block.value
-        if self._groups is None or block >= len(self._groups):
+        if self.groups is None or block >= len(self.groups):
             other = f"<figure><figcaption>{html.escape(self.why_not)}</figcaption></figure>"
         else:
-            groups = self._groups[block]
+            groups = self.groups[block]
             tokens, largest = count_groups(groups)
             words = f"{len(groups)} patches in {tokens} tokens, the largest of {largest}"
             words = f"{len(groups)} patches, none merged yet" if largest == 1 else words

@@ -54,7 +54,8 @@ def accuracy_figure(
         _points(before, column, "live, of plans before", own, color=ORANGE, symbol="diamond-open", size=9),
         _points(now, column, "live", own, color=ORANGE, symbol="diamond", size=10),
     ]
-    layout = base(f"Accuracy: {label}" if label else "Measured accuracy", unit if by_level else "modelled latency, ms", "top-1, % (95 % interval)")
+    title = f"Accuracy: {label}" if label else "Measured accuracy"
+    layout = base(title, unit if by_level else "modelled latency, ms", "top-1, % (95 % interval)")
     layout["xaxis"] |= {"range": table.attrs[f"{column}_range"], "nticks": 7}
     layout["yaxis"] |= {"range": table.attrs["top1_range"], "nticks": 6}
     at, text = (level, "this plan") if by_level else (slo_ms, "SLO")
