@@ -99,13 +99,13 @@ class Explorer(Keeping, ipywidgets.VBox):
         ):  # fmt: skip
             button.on_click(guard(lambda _button, handler=handler: handler()))
         self.shelf = Shelf(guard=guard, sheets=self.sheets, facts=self._facts, browser=self.bar.browser)
+        with lock:
+            self.reset()
         parts = [self.bar, self.sentence, self.stage, self.note, self.shelf]
         right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
         super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
         self.add_class("janus-explorer")
-        with lock:
-            self.reset()
         if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)
 

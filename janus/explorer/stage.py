@@ -73,7 +73,8 @@ class Stage(ipywidgets.Box):
         self.add_class("janus-stage")
         self.figure, self._spec = None, {}
         self._drawn, self.pictures = dict(pictures), dict(pictures)
-        self.chosen, self._wanted = False, None
+        self.chosen = False
+        self._wanted: str | None = None
         self.groups: list[np.ndarray] | None = None
         self._outlined: object = None
 

@@ -148,8 +148,8 @@ def read(
     fields, settings = take_apart(text), panel.settings
     unknown = [name for name in fields if name not in settings and name not in CORE]
     if unknown:
-        known = ", ".join((*CORE, *settings))
-        raise JanusError(f"state: {unknown[0]!r:.40} is no setting of {VERSION}; there are {known}.")
+        names = ", ".join((*CORE, *settings))
+        raise JanusError(f"state: {unknown[0]!r:.40} is no setting of {VERSION}; there are {names}.")
     source = _source(fields.get("model"), sources)
     images = images_name(images_of(source))
     if fields.get("images", images) != images:
@@ -190,8 +190,8 @@ def _source(name: str | None, sources: Sequence[ModelSource]) -> ModelSource:
             return source
     if name in HUB_MODELS:
         return ModelSource(name=name, weights="hub")
-    known = ", ".join(source.name for source in sources)
-    raise JanusError(f"state: the model {name!r:.60} is not here; there are {known}.")
+    offered = ", ".join(source.name for source in sources)
+    raise JanusError(f"state: the model {name!r:.60} is not here; there are {offered}.")
 
 
 def _whole(fields: dict[str, str], name: str, most: int) -> int | None:

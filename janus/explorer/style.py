@@ -40,7 +40,8 @@ CSS = """
 .janus-picture .pair img { width: 100%; display: block; }
 .janus-picture figcaption { font-size: 11px; line-height: 1.3; padding-top: 2px; }
 .janus-picture h4 { margin: 0 0 2px 0; font-size: 13.5px; font-weight: 600; line-height: 1.3; }
-.janus-explorer { --jp-widgets-margin: 1px; --jp-widgets-inline-margin: 3px; }
+.janus-explorer { --jp-widgets-margin: 1px; --jp-widgets-inline-margin: 3px; --jp-widgets-inline-height: 25px;
+  --jp-widgets-inline-label-width: 60px; }
 .janus-bar .widget-hbox, .janus-shelf .widget-hbox { align-items: center; }
 .janus-lesson .widget-html-content { font-size: 12.5px; line-height: 1.35; padding: 2px 0 2px 13px; }
 .janus-copy { width: auto; }

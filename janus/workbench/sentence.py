@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from janus.accuracy import AccuracyTable
-from janus.geometry import architecture
 from janus.grid import ms_per_byte
 from janus.workbench.answer import Answer
 from janus.workbench.question import JPEG
@@ -179,8 +178,7 @@ def _beside(answer: Answer, real: AccuracyTable | None) -> str:
     if row is None:
         return ""
     level = "" if abs(row.level - answer.plan.level) < 1e-9 else f", {_at(answer, row.level)}"
-    name = architecture(real.model)
-    return f"The real {name} on real images{level}: {percent(row.top1)} (stored, {row.n}{NBSP}images)."
+    return f"A real model on real images{level}: {percent(row.top1)} (stored, {row.n}{NBSP}images)."
 
 
 def spoken(encoding: str) -> str:
