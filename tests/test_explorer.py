@@ -508,8 +508,7 @@ def test_sliders_stop_at_round_numbers():
 def test_the_real_model_behind_the_screen(shared, monkeypatch):
     """ViT-Tiny on real photographs: tokens on a photograph, accuracy of the plan, and no error anywhere."""
     monkeypatch.setenv("JANUS_SHARED", str(shared))
-    monkeypatch.setattr(screen, "IMAGES", 32)
-    explorer = Explorer(calibrate=False, device="orin-nx", question=Question(level=0.0, split=12))
+    explorer = Explorer(calibrate=False, state="janus1?device=Orin+NX+(derived)&level=0&split=12&n_images=32")
     assert explorer.settle(120)
     shown = explorer.live.row(explorer.live.key(explorer.answer, TAG))
 

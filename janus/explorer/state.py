@@ -71,7 +71,9 @@ def text_of(value: object) -> str:
 
 def join(fields: Mapping[str, object]) -> str:
     """Fields as a state."""
-    return f"{VERSION}?" + "&".join(f"{name}={quote_plus(text_of(value), PLAIN)}" for name, value in fields.items())
+    return f"{VERSION}?" + "&".join(
+        f"{quote_plus(name)}={quote_plus(text_of(value), PLAIN)}" for name, value in fields.items()
+    )
 
 
 def take_apart(text: str) -> dict[str, str]:
