@@ -32,7 +32,7 @@ def seen(explorer):
         **{name: control.value for name, control in numbers(explorer).items()},
         "auto": (panel.auto_level.value, panel.auto_split.value), "machines": (panel.device.value, panel.cloud.value),
         "model": explorer.source, "block": stage.block.value, "picture": stage.which.value,
-        "said": say(explorer).partition("<span")[0], "state": explorer.state,
+        "said": say(explorer).partition("<span")[0].removesuffix("</div>").strip(), "state": explorer.state,
     }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ BAD = {
     "janus1?" + "&".join(f"a{i}=1" for i in range(900)): "more than any",
     "janus1?solo_ms=3": "is no setting of janus1",
     "janus1?slo_ms=nan": "SLO: 'nan' is not a number",
-    "janus1?slo_ms=-3": "SLO -3 ms is out of range",
+    "janus1?slo_ms=-3": "SLO -3.0 ms is out of range",
     "janus1?uplink_mbps=1e99": "out of range",
     "janus1?uplink_mbps=abc&slo_ms=30": "Bandwidth: 'abc' is not a number",
     "janus1?rtt_ms=3&codec=lzw": "Tokens as: there is no 'lzw'",
