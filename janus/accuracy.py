@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from janus import demo
 from janus.errors import JanusError
 from janus.files import parse_json
 from janus.geometry import architecture
@@ -46,6 +47,11 @@ class AccuracyTable:
 
     model: str
     rows: tuple[AccuracyRow, ...]
+
+    @property
+    def label(self) -> str:
+        """What has to stand beside its numbers, if anything has to."""
+        return demo.LABEL if self.model == demo.MODEL else ""
 
     def row(self, schedule: str, level: float, codec: str = "") -> AccuracyRow | None:
         """The measurement that speaks for a level, or None where there is none.

@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from janus import zoo
+from janus.demo import ARCHITECTURE as DEMO_ARCHITECTURE
 from janus.demo import CLASSES, SIDE
+from janus.demo import MODEL as DEMO_NAME
 from janus.demo import NAME as DEMO
+from janus.demo import TAG as DEMO_TAG
 from janus.errors import JanusError, JanusWarning
 from janus.files import data_folder
 from janus.hub import hub_reachable, out_of_reach
@@ -21,9 +24,6 @@ from janus.openable import why_not
 from janus.weights import Weights, check_finite, file_hash, mismatch, read_tensors, shapes_differ, tensors_hash
 
 HUB_FILE = "model.safetensors"
-# The model that Janus trains itself (`janus train-demo`). timm knows its architecture, not its tag.
-DEMO_ARCHITECTURE, DEMO_TAG = "vit_tiny_patch16_224", "janus_demo"
-DEMO_NAME = f"{DEMO_ARCHITECTURE}.{DEMO_TAG}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from janus.explorer.banner import Banner
 from janus.explorer.behind import Lane
 from janus.explorer.controls import number_in, round_steps
 from janus.explorer.machines import THIS
-from janus.explorer.sources import ModelSource
+from janus.explorer.sources import HUB_MODELS, ModelSource
 from janus.profile import derive_profile
 from janus.workbench import Question
 
@@ -423,9 +423,9 @@ def test_the_hub_s_model_is_offered_where_the_hub_answers(made, monkeypatch):
     explorer = made()
     explorer.settle()
 
-    assert [source.weights for source in explorer._sources].count("hub") == 1
+    assert [source.name for source in explorer._sources if source.weights == "hub"] == list(HUB_MODELS)
     assert explorer.source.weights == "random"
-    assert ("DeiT-Ti/16, from the hub", explorer._sources[-1]) in explorer.panel.model.options
+    assert "DeiT-Ti/16, from the hub" in dict(explorer.panel.model.options)
 
 
 def test_it_names_itself_in_one_line(made):
@@ -508,8 +508,7 @@ def test_sliders_stop_at_round_numbers():
 def test_the_real_model_behind_the_screen(shared, monkeypatch):
     """ViT-Tiny on real photographs: tokens on a photograph, accuracy of the plan, and no error anywhere."""
     monkeypatch.setenv("JANUS_SHARED", str(shared))
-    monkeypatch.setattr(screen, "IMAGES", 32)
-    explorer = Explorer(calibrate=False, device="orin-nx", question=Question(level=0.0, split=12))
+    explorer = Explorer(calibrate=False, state="janus1?device=Orin+NX+(derived)&level=0&split=12&n_images=32")
     assert explorer.settle(120)
     shown = explorer.live.row(explorer.live.key(explorer.answer, TAG))
 

@@ -231,7 +231,15 @@ def test_the_sentence_says_what_is_known_of_the_accuracy():
 def test_accuracies_of_the_present_schedule_and_where_they_lie():
     """Stored rows, live rows with their intervals, and ranges that hold them all."""
     answer = BENCH.ask(Question(level=0.4))
-    live = {"schedule": "declining", "level": 0.4, "top1": 70.0, "ci95": [40.0, 90.0], "n": 16, "now": True}
+    live = {
+        "schedule": "declining",
+        "level": 0.4,
+        "top1": 70.0,
+        "ci95": [40.0, 90.0],
+        "n": 16,
+        "now": True,
+        "model": "tiny",
+    }
     other = live | {"schedule": "constant", "level": 3.0}
     table = table_of(answer, BENCH.accuracy, [live, other])
 

@@ -23,11 +23,11 @@ from janus.data.pictures import SEED, Entry, ImageSet
 from janus.data.records import image_column, label_column, label_reader, row_bytes, row_name, table_set
 from janus.errors import JanusError
 from janus.files import write_text
-from janus.hub import hub_reachable, out_of_reach
+from janus.hub import DEFAULT_IMAGES, DEFAULT_REVISION, hub_reachable, out_of_reach
 
 # Revision and split where only a name is given. mini-imagenet's own "validation" is cut from ImageNet's training set.
 PINS: dict[str, tuple[str | None, str | None]] = {
-    "timm/mini-imagenet": ("bd8779f9d33c061ea6e75fdd3bce4e43dd679060", "test"),
+    DEFAULT_IMAGES: (DEFAULT_REVISION, "test"),
     "ILSVRC/imagenet-1k": (None, "validation"),
     "detection-datasets/coco": (None, None),
 }

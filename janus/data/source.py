@@ -11,9 +11,8 @@ from janus.data.pictures import ImageSet
 from janus.data.sets import open_hub_set, open_local_set
 from janus.demo import NAME as DEMO
 from janus.errors import JanusError
+from janus.hub import DEFAULT_IMAGES
 
-# 5,000 real ImageNet validation images of 100 classes, open to everyone.
-DEFAULT_IMAGES = "timm/mini-imagenet"
 NAME = re.compile(r"(?P<name>[\w.-]+(?:/[\w.-]+)?)(?:@(?P<revision>[\w./-]+))?(?::(?P<split>[\w.-]+))?")
 TABLES = (".parquet", ".arrow", ".tar")
 

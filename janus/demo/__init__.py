@@ -10,16 +10,22 @@ from janus.demo.sets import MOTIONS, SEED, SPLITS, Clip, Sample, clip, coco, sam
 # What to call the set and the model that learned it, and what stands beside every number that comes from them.
 NAME = "demo"
 LABEL = "demo model, procedural images"
+# The model that Janus trains itself (`janus train-demo`). timm knows its architecture, not its tag.
+ARCHITECTURE, TAG = "vit_tiny_patch16_224", "janus_demo"
+MODEL = f"{ARCHITECTURE}.{TAG}"
 
 __all__ = [
+    "ARCHITECTURE",
     "CLASSES",
     "LABEL",
+    "MODEL",
     "MOTIONS",
     "NAME",
     "SEED",
     "SHAPES",
     "SIDE",
     "SPLITS",
+    "TAG",
     "TEXTURES",
     "Clip",
     "Frame",

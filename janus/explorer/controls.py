@@ -111,13 +111,21 @@ class Number(ipywidgets.HBox):
         if self._syncing:
             return
         self.box.add_class("janus-wrong")
-        value = number_in(change["new"], self.name, self.unit)
+        self._take(self.read(change["new"]))
+
+    def read(self, text: str) -> float:
+        """The number in a text, taken by nobody yet.
+
+        Raises:
+            JanusError: If it is none, or none that this control takes.
+        """
+        value = number_in(text, self.name, self.unit)
         if self._whole and value != int(value):
             raise JanusError(f"{self.name}: {value:g} is not a whole number; type one, such as 3.")
         low, high = self._bounds
         if not low <= value <= high:
             raise JanusError(f"{self.name}: {value:g} is out of range: give a number from {low:,g} to {high:,.0f}.")
-        self._take(value)
+        return int(value) if self._whole else value
 
     def _take(self, value: float) -> None:
         before, self._value = self._value, int(value) if self._whole else value
@@ -139,7 +147,19 @@ class Choice(ipywidgets.Dropdown):
         )  # fmt: skip
         self._syncing = False
         self._changed = changed
+        self.name = name
         self.observe(guard(self._chosen), names="value")
+
+    def read(self, text: str):
+        """What there is to choose under that name, chosen by nobody yet.
+
+        Raises:
+            JanusError: If there is none.
+        """
+        known = {str(value): value for value in self._options_values}
+        if text not in known:
+            raise JanusError(f"{self.name}: there is no {text!r:.60} here; choose one of {', '.join(known)}.")
+        return known[text]
 
     def put(self, value, options: Sequence | None = None) -> None:
         """Set the choice, and what there is to choose from, without telling anyone."""
@@ -163,7 +183,18 @@ class Tick(ipywidgets.Checkbox):
         super().__init__(value=value, description=name, indent=False, tooltip=tooltip, layout={"width": "auto"})
         self._syncing = False
         self._changed = changed
+        self.name = name
         self.observe(guard(self._ticked), names="value")
+
+    def read(self, text: str) -> bool:
+        """Yes or no, ticked by nobody yet.
+
+        Raises:
+            JanusError: If it is neither.
+        """
+        if text not in ("yes", "no"):
+            raise JanusError(f"{self.name}: {text!r:.60} is neither yes nor no; give one of the two.")
+        return text == "yes"
 
     def put(self, value: bool) -> None:
         """Set it without telling anyone."""

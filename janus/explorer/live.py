@@ -54,7 +54,7 @@ class LiveAccuracy:
         """What is known of this very plan (``now``), and of the model's plans that were measured to the end."""
         here = self.key(answer, model)
         return [
-            row | {"now": key == here}
+            row | {"now": key == here, "model": key.model}
             for key, row in self._rows.items()
             if key == here or (key.model == model and key in self._finished)
         ]

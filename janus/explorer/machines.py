@@ -28,6 +28,8 @@ class Machines:
     def __init__(self, model: str, device=None, cloud=None):
         self._own: dict[str, LatencyProfile] = {}
         self._measured: dict[str, LatencyProfile] = {}
+        # Read and derived once, since each profile keeps its own fit.
+        self._found: dict[str, dict[str, LatencyProfile]] = {}
         self._wanted = tuple(self._add(given, model) for given in (device, cloud))
 
     def _add(self, given: LatencyProfile | Path | str | None, model: str) -> str | None:
@@ -48,8 +50,10 @@ class Machines:
             if architecture(profile.model) == architecture(model)
         }  # fmt: skip
         here = self._measured.get(architecture(model))
+        if model not in self._found:
+            self._found[model] = profiles(model)
         return ({THIS: here} if here else {}) | own | {
-            label: profile for label, profile in profiles(model).items() if label not in own
+            label: profile for label, profile in self._found[model].items() if label not in own
         }  # fmt: skip
 
     def usual(self, model: str) -> tuple[str, str]:

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from janus.errors import JanusError
-from janus.explorer.sources import image_folder, model_sources, stored_accuracy
+from janus.explorer.sources import image_folder, model_sources, stored_accuracies
 from janus.provenance import hardware, versions
 
 
 def about(seed: int = 0) -> str:
     """Versions, hardware, seed, and which models, images and stored results there are without a network."""
     processor, cores, memory, system = hardware().values()
-    images = image_folder()
+    images, sources = image_folder(), model_sources()
+    real = f"{images.name}, in $JANUS_SHARED" if images else ""
+    drawn = "demo, rendered from a seed" if any(source.weights == "demo" for source in sources) else ""
     lines = {
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
         "hardware": f"{processor}, {cores} cores, {memory} GiB, {system}",
         "seed": str(seed),
-        "models": "; ".join(_origin(source) for source in model_sources()),
-        "images": f"{images.name}, in $JANUS_SHARED" if images else "none on disk; the pictures are drawn",
+        "models": "; ".join(_origin(source) for source in sources),
+        "images": "; ".join(filter(None, (real, drawn))) or "none on disk; the pictures are drawn",
         "stored accuracy": ", ".join(_stored()) or "none",
     }
     return "\n".join(f"{name + ':':<17}{text}" for name, text in lines.items())
 
 
 def _origin(source) -> str:
-    where = f", {source.name} in $JANUS_SHARED" if source.weights == "file" else ""
-    return source.title + where
+    where = {"file": f", {source.name} in $JANUS_SHARED", "demo": f" ({source.label}), in data/models"}
+    return source.title + where.get(source.weights, "")
 
 
 def _stored() -> list[str]:
-    names = []
-    for source in model_sources():
-        try:
-            table = stored_accuracy(source.name)
-        except JanusError as why:
-            return [str(why)]
-        if table is not None:
-            names.append(f"{table.model} ({table.rows[0].n} images)")
-    return names
+    try:
+        tables = stored_accuracies()
+    except JanusError as why:
+        return [str(why)]
+    return [f"{table.model} ({table.rows[0].n} {'procedural ' if table.label else ''}images)" for table in tables]

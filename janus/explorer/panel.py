@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import ipywidgets
 
@@ -24,6 +25,13 @@ IMAGES = 200
 ROUND_TRIPS = [*range(20), *range(20, 100, 5), *range(100, 301, 20)]
 SLOS = sorted({*round_steps(1, 2000), *range(10, 40), *range(40, 100, 5)})
 COUNTS = [16, 32, 64, 100, 150, 200, 300, 400, 500, 650, 800, 1000, 2000, 5000]
+
+
+class Setting(NamedTuple):
+    """A control that a state restores, and what it says where a state is silent: the same for ever in one version."""
+
+    control: Number | Choice | Tick
+    default: object
 
 
 class Panel(ipywidgets.VBox):
@@ -89,6 +97,19 @@ class Panel(ipywidgets.VBox):
                              changed=live_changed, tooltip="How many images an accuracy is measured on.")  # fmt: skip
         self.live = Tick("follow the controls", True, guard=guard, changed=live_changed,
                          tooltip="Measure accuracy behind every change.")  # fmt: skip
+        usual = Question()
+        # All of them but those that depend on the model. What is added to the screen is added here.
+        self.settings = {
+            "family": Setting(self.family, usual.family),
+            "uplink_mbps": Setting(self.uplink, usual.uplink_mbps),
+            "rtt_ms": Setting(self.rtt, usual.rtt_ms),
+            "slo_ms": Setting(self.slo, usual.slo_ms),
+            "codec": Setting(self.codec, usual.codec),
+            "encoding": Setting(self.encoding, usual.encoding),
+            "plot_over": Setting(self.over, "level"),
+            "n_images": Setting(self.images, IMAGES),
+            "follow": Setting(self.live, True),
+        }
         half = {"layout": {"width": "auto", "flex": "1 1 0"}}
         self.evaluate = ipywidgets.Button(description="Evaluate", icon="play", **half,
                                           tooltip="Measure the accuracy of this plan now.")  # fmt: skip
@@ -109,7 +130,7 @@ class Panel(ipywidgets.VBox):
                 ipywidgets.HBox([self.level, self.auto_level]), ipywidgets.HBox([self.split, self.auto_split]),
                 heading("Network and target"), self.uplink, self.rtt, self.slo,
                 heading("What travels"), self.codec, self.encoding,
-                heading("Accuracy on real images"), self.over, self.images, self.live,
+                heading("Accuracy"), self.over, self.images, self.live,
                 ipywidgets.HBox([self.evaluate, self.cancel]), ipywidgets.HBox([self.calibrate, self.reset]),
                 self.status,
             ],
@@ -136,20 +157,20 @@ class Panel(ipywidgets.VBox):
             encoding=self.encoding.value,
         )
 
-    def put(self, question: Question) -> None:
-        """Let the controls say ``question``."""
-        self.family.put(question.family)
-        self.auto_level.put(question.level is None)
-        self.auto_split.put(question.split is None)
-        if question.level is not None:
-            self.level.put(question.level)
-        if question.split is not None:
-            self.split.put(question.split)
-        self.uplink.put(question.uplink_mbps)
-        self.rtt.put(question.rtt_ms)
-        self.slo.put(question.slo_ms)
-        self.codec.put(question.codec)
-        self.encoding.put(question.encoding)
+    def put(self, values: Mapping[str, object], level: float | None, split: int | None) -> None:
+        """Let the controls say this; a setting that is not among the values is at its default.
+
+        Args:
+            values: By their names in `settings`.
+            level: None lets Janus choose.
+            split: None lets Janus choose.
+        """
+        for name, (control, default) in self.settings.items():
+            control.put(values.get(name, default))
+        for tick, number, value in ((self.auto_level, self.level, level), (self.auto_split, self.split, split)):
+            tick.put(value is None)
+            if value is not None:
+                number.put(value)
 
     def fit(self, geometry: ModelGeometry) -> None:
         """Give level and split the steps that this model and schedule have, and take back what lies beyond."""

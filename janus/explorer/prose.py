@@ -26,14 +26,23 @@ def sentence_html(sentence: Sentence, *, met: bool, live: str) -> str:
     )
 
 
-def live_html(row: dict | None, *, wanted: int, running: bool, stale: bool) -> str:
-    """What live accuracy says of the plan; grey while it is still that of an earlier one."""
+def live_html(row: dict | None, *, wanted: int, running: bool, stale: bool, label: str = "") -> str:
+    """What live accuracy says of the plan; grey while it is still that of an earlier one.
+
+    Args:
+        row: What is known of it, if anything is.
+        wanted: Images that it is measured on.
+        running: Whether more are on their way.
+        stale: Whether it is of another plan.
+        label: What has to stand beside the model's numbers.
+    """
     if row is None:
         return '<span class="stale">Live: waiting for the first images.</span>' if running else ""
     low, high = row["ci95"]
     of = f" of {wanted}" if running and not stale else ""
+    own = f", {label}" if label else ""
     text = (
-        f"Live: {percent(row['top1'])} ({percent(low)} to {percent(high)}) on {row['n']}{of} images"
+        f"Live{own}: {percent(row['top1'])} ({percent(low)} to {percent(high)}) on {row['n']}{of} images"
         f"{', of the plan before' if stale else ''}."
     )
     return f'<span class="stale">{text}</span>' if stale else f"<span>{text}</span>"
@@ -45,18 +54,23 @@ def busy_html(doing: str) -> str:
 
 
 def note_html(
-    source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None, images: str
-) -> str:
+    source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None, images: str,
+    real: AccuracyTable | None = None,
+) -> str:  # fmt: skip
     """One line on where every number comes from."""
     parts = [f"<b>Modelled:</b> all latencies, from {_machine(device)} as device and {_machine(cloud)} as cloud."]
-    if stored is not None:
-        parts.append(f"<b>Stored:</b> accuracy of {html.escape(stored.model)}, from <code>data/accuracy</code>.")
+    known = [html.escape(table.model) for table in (stored, real) if table is not None]
+    if known:
+        parts.append(f"<b>Stored:</b> accuracy of {' and '.join(known)}, from <code>data/accuracy</code>.")
+    if source.label:
+        parts.append(f"<b>Demo:</b> its accuracies are those of the {html.escape(source.label)}.")
     if source.weights == "none":
         parts.append("No weights are loaded for this model: no live accuracy, no merged tokens.")
     elif not source.trained:
         parts.append(f"<b>Random weights: no live accuracy</b>, and merged tokens mean little. {html.escape(REMEDY)}")
     elif images:
-        parts.append(f"<b>Measured:</b> live accuracy of {html.escape(source.name)} on {html.escape(images)}.")
+        own = "procedural images" if source.label else html.escape(images)
+        parts.append(f"<b>Measured:</b> live accuracy of {html.escape(source.name)} on {own}.")
     else:
         parts.append("No labelled images: no live accuracy. Give Explorer(images=FOLDER).")
     return " ".join(parts)

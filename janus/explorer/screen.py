@@ -7,57 +7,71 @@ from pathlib import Path
 
 import ipywidgets
 
+from janus.explorer import state as states
 from janus.explorer.banner import Banner
+from janus.explorer.bar import Bar
 from janus.explorer.behind import Lane, kernel_post
 from janus.explorer.fit import KeepWidth
+from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.machines import THIS, Machines
-from janus.explorer.panel import IMAGES, Panel
+from janus.explorer.panel import Panel
 from janus.explorer.prose import busy_html, live_html, note_html, sentence_html
-from janus.explorer.sources import HUB_MODEL, ModelSource, find_source, image_folder, model_sources, stored_accuracy
+from janus.explorer.shelf import Shelf
+from janus.explorer.sources import (
+    ModelSource,
+    find_source,
+    hub_sources,
+    image_folder,
+    model_sources,
+    real_accuracy,
+    stored_accuracy,
+)
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load, outlines
 from janus.pictures import drawn_pictures
 from janus.profile import LatencyProfile
-from janus.workbench import Question, Workbench, explain
+from janus.workbench import Question, Workbench, accuracy_table, explain
 
 # A slider that is dragged sends dozens of values; what is slow waits until it rests.
 SETTLE_S = 0.3
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(Keeping, ipywidgets.VBox):
     """The workbench: controls, four linked figures, and a sentence that says what Janus chose and why.
 
     Every control is answered at once from the latency model. Accuracy, the picture's tokens and a quick calibration of
     this machine come in behind it.
 
     Args:
-        model: Full timm tag; by default the best that is on disk.
+        model: Full timm tag, or ``demo``; by default the best that is on disk.
         weights: A safetensors file of it; the hub's without one.
-        images: Labelled images for live accuracy: a folder, or the name of a data set.
+        images: Labelled images for live accuracy: a folder, or the name of a data set. The demo model has its own.
         fit: ``crop`` (the model's own evaluation transform) or ``squash``.
         device: Whose times stand for the device: a profile, its file, or ``orin-nx`` and its like.
         cloud: The same for the cloud.
         question: What the controls say at first.
+        state: The same and all the rest, as `Explorer.state` gave it.
         calibrate: Whether to time this machine as soon as the model is loaded.
         live: Whether accuracy is measured behind every change from the start.
         seed: Of random weights and of the drawn pictures.
 
     Raises:
-        JanusError: If the model's geometry is not known, or a profile is not one of it.
+        JanusError: If the model's geometry is not known, a profile is not one of it, or the state does not fit.
     """
 
     def __init__(
         self, model: str | None = None, *, weights: Path | str | None = None, images: Path | str | None = None,
-        fit: str | None = None, device=None, cloud=None, question: Question | None = None, calibrate: bool = True,
-        live: bool = True, seed: int = 0,
+        fit: str | None = None, device=None, cloud=None, question: Question | None = None,
+        state: str | None = None, calibrate: bool = True, live: bool = True, seed: int = 0,
     ):  # fmt: skip
-        self._sources = ([find_source(model, weights)] if model else []) + model_sources()
+        self._sources = list(dict.fromkeys(([find_source(model, weights)] if model else []) + model_sources()))
         folder = image_folder()
         self._images = images or folder
         self._fit = fit or ("squash" if images is None and folder else "crop")
-        self._first, self._first_live, self._seed = question or Question(), live, seed
+        first = vars(question or Question()) | {"follow": live, "seed": seed}
+        self._first, self._seed = state or states.join(first), seed
         self._calibrates = calibrate
         self._machines = Machines(self._sources[0].name, device, cloud)
         self._device_chosen = False
@@ -71,9 +85,10 @@ class Explorer(ipywidgets.VBox):
         self.live = LiveAccuracy(self._measuring, self._show)
         guard = self.banner.guard
         self.panel = Panel(
-            self._first, guard=guard, asked=self._asked, machines_changed=self._machines_changed,
+            Question(), guard=guard, asked=self._asked, machines_changed=self._machines_changed,
             live_changed=self._follow,
         )  # fmt: skip
+        self.bar = Bar(guard=guard, restore=self.restore)
         self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
         self.sentence, self.note = ipywidgets.HTML(), ipywidgets.HTML()
         self.sentence.add_class("janus-sentence")
@@ -83,13 +98,15 @@ class Explorer(ipywidgets.VBox):
             (self.panel.calibrate, self._calibrate), (self.panel.reset, self.reset),
         ):  # fmt: skip
             button.on_click(guard(lambda _button, handler=handler: handler()))
+        self.shelf = Shelf(guard=guard, sheets=self.sheets, facts=self._facts, browser=self.bar.browser)
         with lock:
             self.reset()
-        right = ipywidgets.VBox([self.sentence, self.stage, self.note], layout={"flex": "1 1 0", "min_width": "0"})
+        parts = [self.bar, self.sentence, self.stage, self.note, self.shelf]
+        right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
         super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
         self.add_class("janus-explorer")
-        if self._images is None:
+        if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)
 
     def __repr__(self) -> str:
@@ -104,16 +121,6 @@ class Explorer(ipywidgets.VBox):
         return all(lane.join(timeout_s) for lane in lanes)
 
     # -- what a person does ------------------------------------------------------------------------------------------
-
-    def reset(self) -> None:
-        """Everything as it was at first."""
-        self.live.clear()
-        self.panel.put(self._first)
-        self.panel.over.put("level")
-        self.panel.images.put(IMAGES)
-        self.panel.live.put(self._first_live)
-        self._device_chosen = False
-        self._open(self._sources[0])
 
     def _asked(self) -> None:
         answer = self._workbench.ask(self.panel.question())
@@ -141,20 +148,21 @@ class Explorer(ipywidgets.VBox):
 
     # -- the model and the machines ----------------------------------------------------------------------------------
 
-    def _open(self, source: ModelSource) -> None:
+    def _open(self, source: ModelSource, device: str | None = None, cloud: str | None = None) -> None:
         """Latencies of a model at once; its weights behind, if they are not there already."""
         loaded = self.subject is not None and self.subject.source == source
-        self.source, self.stored = source, stored_accuracy(source.name)
+        self.source, self.stored, self._real = source, stored_accuracy(source.name), real_accuracy(source)
         self.panel.model.put(source, [(one.title, one) for one in self._sources])
         if not loaded:
             self.subject = None
             self._loading.cancel()
             self._doing = f"loading {source.title}" if source.weights != "none" else ""
             self.stage.outline(None, self._why_no_tokens())
-        self._on(*self._machines.usual(source.name))
+        usual = self._machines.usual(source.name)
+        self._on(device or usual[0], cloud or usual[1])
         self.stage.block.value = self._workbench.geometry.depth
         if not loaded and source.weights != "none":
-            images = self._images
+            images = self._images_of(source)
             self._loading.submit(
                 lambda cancel: load(source, images, self._fit, self._seed, cancel, then_calibrate=self._calibrates),
                 self._loaded,
@@ -166,6 +174,7 @@ class Explorer(ipywidgets.VBox):
         known = self._machines.of(self.source.name)
         self._workbench = Workbench(known[device], known[cloud], self.stored)
         self._labels = (device, cloud)
+        self._data = states.fingerprint(self._workbench, self._images_of(self.source))
         self.panel.device.put(device, list(known))
         self.panel.cloud.put(cloud, list(known))
         self.panel.fit(self._workbench.geometry)
@@ -202,7 +211,7 @@ class Explorer(ipywidgets.VBox):
 
     def _hub_answered(self, there: bool) -> None:
         if there:
-            self._sources.append(ModelSource(name=HUB_MODEL, weights="hub"))
+            self._sources += hub_sources(self._sources)
             self.panel.model.put(self.source, [(one.title, one) for one in self._sources])
 
     # -- what comes in behind ----------------------------------------------------------------------------------------
@@ -256,12 +265,18 @@ class Explorer(ipywidgets.VBox):
         here, running = self.live.row(key), self.live.running == key
         stale = here is None and running and self.live.row(self.live.latest) is not None
         row = here or (self.live.row(self.live.latest) if stale else None)
-        live = live_html(row, wanted=self.live.wanted, running=running, stale=stale)
-        self.sentence.value = sentence_html(explain(answer, self.stored), met=answer.met, live=live)
-        empty = f"no accuracy is stored<br>for {self.source.name.partition('.')[0]}"
-        self.stage.show(answer, self.stored, self.live.rows(answer, name), self.panel.over.value, empty)
+        label = self.source.label
+        live = live_html(row, wanted=self.live.wanted, running=running, stale=stale, label=label)
+        self.sentence.value = sentence_html(explain(answer, self.stored, self._real), met=answer.met, live=live)
+        empty = f"no accuracy is stored<br>for {self.source.title}"
+        self.accuracy = accuracy_table(answer, self.stored, self.live.rows(answer, name), self._real)
+        self.stage.show(answer, self.accuracy, over=self.panel.over.value, empty=empty, label=label)
         images = self.subject.images.name if self.subject and self.subject.images else ""
-        self.note.value = note_html(self.source, self._workbench.device, self._workbench.cloud, self.stored, images)
+        self.note.value = note_html(
+            self.source, self._workbench.device, self._workbench.cloud, self.stored, images, self._real
+        )  # fmt: skip
+        self.bar.show(self.state)
+        self.shelf.refresh()
         doing = self._doing
         if self.live.running:
             so_far = self.live.row(self.live.running)

@@ -6,16 +6,24 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from janus import demo
 from janus.accuracy import AccuracyTable, load_accuracy
 from janus.errors import JanusError
 from janus.files import data_folder
 from janus.geometry import GEOMETRIES, architecture, find_geometry
 from janus.profile import MACHINES, LatencyProfile, derive_profile, load_profile
 
-# Weights: of a file, from the hub, random; or none at all, and then there is latency only.
-WEIGHTS = ("file", "hub", "random", "none")
+# Weights: of a file, from the hub, the demo's, random; or none at all, and then there is latency only.
+WEIGHTS = ("file", "hub", "demo", "random", "none")
 RANDOM = "vit_tiny_patch16_224"
-HUB_MODEL = "deit_tiny_patch16_224.fb_in1k"
+# Offered where the hub answers.
+HUB_MODELS = (
+    "deit_tiny_patch16_224.fb_in1k",
+    "deit_small_patch16_224.fb_in1k",
+    "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+    "vit_small_patch16_224.augreg_in21k_ft_in1k",
+    "vit_base_patch16_224.augreg_in21k_ft_in1k",
+)
 LATENCY_ONLY = ("vit_small_patch16_224", "vit_base_patch16_224", "vit_large_patch16_384")
 TITLES = {
     "vit_tiny_patch16_224": "ViT-Ti/16",
@@ -47,13 +55,21 @@ class ModelSource:
     def title(self) -> str:
         """Its name in the menu."""
         short = TITLES.get(architecture(self.name), architecture(self.name))
-        behind = {"file": "", "hub": ", from the hub", "random": ", random weights", "none": ", latency only"}
+        behind = {
+            "file": "", "hub": ", from the hub", "demo": ", demo model", "random": ", random weights",
+            "none": ", latency only",
+        }  # fmt: skip
         return short + behind[self.weights]
 
     @property
     def trained(self) -> bool:
         """Whether its accuracy means anything."""
-        return self.weights in ("file", "hub")
+        return self.weights in ("file", "hub", "demo")
+
+    @property
+    def label(self) -> str:
+        """What has to stand beside its numbers, if anything has to."""
+        return demo.LABEL if self.weights == "demo" else ""
 
 
 def shared_folder(*parts: str) -> Path | None:
@@ -64,7 +80,7 @@ def shared_folder(*parts: str) -> Path | None:
 
 
 def model_sources() -> list[ModelSource]:
-    """Models that can be chosen without a network: the real ones that are on disk first."""
+    """Models that can be chosen without a network: the real ones that are on disk first, then the demo model."""
     folder = shared_folder("weights")
     files = (
         sorted(folder.glob("*.safetensors"), key=lambda file: (RANDOM not in file.stem, file.stem)) if folder else []
@@ -74,11 +90,26 @@ def model_sources() -> list[ModelSource]:
         for file in files
         if architecture(file.stem) in GEOMETRIES
     ]
+    found = real + demo_sources()
     return [
-        *real,
-        *([] if real else [ModelSource(name=RANDOM, weights="random")]),
+        *(found or [ModelSource(name=RANDOM, weights="random")]),
         *(ModelSource(name=name, weights="none") for name in LATENCY_ONLY),
     ]
+
+
+def demo_sources() -> list[ModelSource]:
+    """The model that `janus train-demo` made, if it is there."""
+    try:
+        file = data_folder("models") / f"{demo.MODEL}.safetensors"
+    except JanusError:
+        return []
+    return [ModelSource(name=demo.MODEL, weights="demo")] if file.is_file() else []
+
+
+def hub_sources(known: list[ModelSource]) -> list[ModelSource]:
+    """Real models of the hub, but for those whose weights are at hand."""
+    names = {source.name for source in known}
+    return [ModelSource(name=name, weights="hub") for name in HUB_MODELS if name not in names]
 
 
 def find_source(model: str, weights: Path | str | None) -> ModelSource:
@@ -87,6 +118,8 @@ def find_source(model: str, weights: Path | str | None) -> ModelSource:
     Raises:
         JanusError: If its geometry is not known beforehand.
     """
+    if model in (demo.NAME, demo.MODEL) and weights is None:
+        return ModelSource(name=demo.MODEL, weights="demo")
     find_geometry(model)
     if weights is not None:
         return ModelSource(name=model, weights="file", file=Path(weights).expanduser())
@@ -98,8 +131,8 @@ def image_folder() -> Path | None:
     return shared_folder("imagenet_val")
 
 
-def stored_accuracy(model: str) -> AccuracyTable | None:
-    """What `janus evaluate` has stored of this very model; of its architecture where no tag is given.
+def stored_accuracies() -> list[AccuracyTable]:
+    """What `janus evaluate` has stored.
 
     Raises:
         JanusError: If a stored file cannot be read.
@@ -107,12 +140,29 @@ def stored_accuracy(model: str) -> AccuracyTable | None:
     try:
         folder = data_folder("accuracy")
     except JanusError:
-        return None  # a checkout without stored results
-    for path in sorted(folder.glob("*.json")):
-        table = load_accuracy(path)
-        if table.model == model or ("." not in model and architecture(table.model) == model):
+        return []  # installed without the checkout's data
+    return [load_accuracy(path) for path in sorted(folder.glob("*.json"))]
+
+
+def stored_accuracy(model: str) -> AccuracyTable | None:
+    """What is stored of this very model; of a real one of its architecture where no tag is given.
+
+    Raises:
+        JanusError: If a stored file cannot be read.
+    """
+    for table in stored_accuracies():
+        if table.model == model or ("." not in model and architecture(table.model) == model and not table.label):
             return table
     return None
+
+
+def real_accuracy(source: ModelSource) -> AccuracyTable | None:
+    """What is stored of a real model on real images, to stand beside the demo model of the same architecture.
+
+    Raises:
+        JanusError: If a stored file cannot be read.
+    """
+    return stored_accuracy(architecture(source.name)) if source.weights == "demo" else None
 
 
 def profiles(model: str) -> dict[str, LatencyProfile]:

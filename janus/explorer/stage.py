@@ -7,19 +7,22 @@ import html
 import io
 import sys
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import ipywidgets
 import numpy as np
 from PIL import Image
 
-from janus.accuracy import AccuracyTable
 from janus.explorer.controls import LABEL, Choice
 from janus.figures import accuracy_figure, beside, latency_figure, refresh, tokens_figure
 from janus.figures.compose import Place
 from janus.pictures import count_groups, outline_groups
-from janus.workbench import Answer, accuracy_table
+from janus.workbench import Answer
 from janus.workbench.sentence import spoken
 from janus.workbench.words import kilobytes, ms
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEIGHT = 522
 # Left: tokens over latency, whose bars stand below one another; right: accuracy over the picture.
@@ -70,12 +73,13 @@ class Stage(ipywidgets.Box):
         self.add_class("janus-stage")
         self.figure, self._spec = None, {}
         self._drawn, self.pictures = dict(pictures), dict(pictures)
-        self._picture_chosen = False
-        self._groups: list[np.ndarray] | None = None
+        self.chosen = False
+        self._wanted: str | None = None
+        self.groups: list[np.ndarray] | None = None
         self._outlined: object = None
 
         def chosen() -> None:
-            self._picture_chosen = True
+            self.chosen, self._wanted = True, None
             picture_changed()
 
         self.which = Choice("Picture", list(pictures), next(iter(pictures)), guard=guard, changed=chosen,
@@ -90,18 +94,18 @@ class Stage(ipywidgets.Box):
         self.picture.add_class("janus-picture")
         self.why_not = ""
 
-    def show(self, answer: Answer, stored: AccuracyTable | None, live: list[dict], over: str, empty: str) -> None:
-        """Bring the figures up to ``answer``."""
+    def show(self, answer: Answer, accuracy: pd.DataFrame, *, over: str, empty: str, label: str) -> None:
+        """Bring the figures up to ``answer``, and ``accuracy``, which is a `janus.workbench.accuracy_table` of it."""
         q, plan = answer.question, answer.plan
-        accuracy = accuracy_table(answer, stored, live)
-        figures = (
+        self.figures = (
             tokens_figure(answer.tokens, split=plan.split, cut=cut_words(answer)),
             latency_figure(answer.latency, slo_ms=q.slo_ms, slo=f"SLO<br>{ms(q.slo_ms)}", level=level_words(answer)),
             accuracy_figure(
-                accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms, unit=UNITS[q.family], empty=empty
+                accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms, unit=UNITS[q.family],
+                empty=empty, label=label,
             ),
-        )
-        spec = beside(figures, PLACES, height=HEIGHT, margin=MARGIN)
+        )  # fmt: skip
+        spec = beside(self.figures, PLACES, height=HEIGHT, margin=MARGIN)
         if self.figure is None:
             self.figure = figure_widget(spec)
             self.figure.add_class("janus-figures")
@@ -114,9 +118,18 @@ class Stage(ipywidgets.Box):
     def offer(self, samples: Mapping[str, np.ndarray]) -> None:
         """Put a model's own pictures before the drawn ones; the first is chosen unless a person has chosen already."""
         self.pictures = {**samples, **self._drawn}
-        keep = self._picture_chosen and self.which.value in self.pictures
-        chosen = self.which.value if keep else next(iter(self.pictures))
-        self.which.put(chosen, list(self.pictures))
+        keep = self._wanted or self.which.value if self.chosen else None
+        self.which.put(keep if keep in self.pictures else next(iter(self.pictures)), list(self.pictures))
+
+    def redraw(self, pictures: Mapping[str, np.ndarray]) -> None:
+        """Other drawn pictures, of the same names, in the place of those that were there."""
+        self._drawn = dict(pictures)
+        self.pictures |= pictures
+
+    def want(self, picture: str | None) -> None:
+        """Choose a picture by name, now or when it comes; None for the first, as if nobody had chosen."""
+        self._wanted, self.chosen = picture, picture is not None
+        self.which.put(picture if picture in self.pictures else next(iter(self.pictures)))
 
     @property
     def pixels(self) -> np.ndarray:
@@ -125,7 +138,7 @@ class Stage(ipywidgets.Box):
 
     def outline(self, groups: list[np.ndarray] | None, why_not: str = "") -> None:
         """Show the picture with these groups of patches after each block; without them, why there are none."""
-        self._groups, self.why_not = groups, why_not
+        self.groups, self.why_not = groups, why_not
         if groups is None:
             self._outlined = None
         self.view.remove_class("stale")
@@ -136,7 +149,7 @@ class Stage(ipywidgets.Box):
         if self._outlined == subject:
             return True
         self._outlined = subject
-        if self._groups is not None:
+        if self.groups is not None:
             self.view.add_class("stale")
         return False
 
@@ -146,10 +159,10 @@ class Stage(ipywidgets.Box):
         title = "<h4>Merged tokens on a picture</h4>"
         plain = f'<figure><img src="{_as_url(pixels)}" alt="{name}"><figcaption>{name}</figcaption></figure>'
         block = self.block.value
-        if self._groups is None or block >= len(self._groups):
+        if self.groups is None or block >= len(self.groups):
             other = f"<figure><figcaption>{html.escape(self.why_not)}</figcaption></figure>"
         else:
-            groups = self._groups[block]
+            groups = self.groups[block]
             tokens, largest = count_groups(groups)
             words = f"{len(groups)} patches in {tokens} tokens, the largest of {largest}"
             words = f"{len(groups)} patches, none merged yet" if largest == 1 else words

@@ -40,6 +40,17 @@ CSS = """
 .janus-picture .pair img { width: 100%; display: block; }
 .janus-picture figcaption { font-size: 11px; line-height: 1.3; padding-top: 2px; }
 .janus-picture h4 { margin: 0 0 2px 0; font-size: 13.5px; font-weight: 600; line-height: 1.3; }
+.janus-explorer { --jp-widgets-margin: 1px; --jp-widgets-inline-margin: 3px; --jp-widgets-inline-height: 25px;
+  --jp-widgets-inline-label-width: 60px; }
+.janus-bar .widget-hbox, .janus-shelf .widget-hbox { align-items: center; }
+.janus-lesson .widget-html-content { font-size: 12.5px; line-height: 1.35; padding: 2px 0 2px 13px; }
+.janus-copy { width: auto; }
+.janus-table .widget-html-content { max-height: 260px; overflow: auto; font-size: 11.5px; line-height: 1.3; }
+.janus-table table { border-collapse: collapse; }
+.janus-table th, .janus-table td { padding: 1px 7px; text-align: right; white-space: nowrap; background: transparent;
+  border: 0; border-bottom: 1px solid var(--janus-line); font-weight: 400; }
+.janus-table thead th { position: sticky; top: 0; font-weight: 600; background: var(--jp-layout-color0, #fff); }
+.janus-table p { margin: 2px 0; }
 .janus-figures.js-plotly-plot text { fill: var(--jp-ui-font-color1, #444) !important; }
 .janus-figures.js-plotly-plot .annotation-text[style*="213, 94, 0"] { fill: #D55E00 !important; }
 .janus-figures.js-plotly-plot rect.bg[style*="254, 254, 254"] { fill: var(--jp-layout-color0, #fff) !important; }

@@ -18,11 +18,8 @@ def load(
     then_calibrate: bool,
 ) -> Iterator:  # fmt: skip
     """A `Subject`, then perhaps a `LatencyProfile` of it on this machine."""
-    from janus.data import DEFAULT_IMAGES
     from janus.explorer.subject import load_subject
 
-    if images is None and source.weights == "hub":
-        images = DEFAULT_IMAGES
     subject = load_subject(source, None if images is None else str(images), fit, seed)
     yield subject
     if then_calibrate and not cancel.is_set():

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from janus.figures.style import (
     BLUE,
+    GREY,
     ORANGE,
     SMALL_PX,
     VERMILLION,
@@ -26,8 +27,9 @@ MEETS, PALE = "rgba(0,158,115,0.13)", "rgba(0,158,115,0.4)"
 
 
 def accuracy_figure(
-    table: pd.DataFrame, levels: pd.DataFrame, *, over: str, level: float, slo_ms: float, unit: str, empty: str
-) -> Figure:
+    table: pd.DataFrame, levels: pd.DataFrame, *, over: str, level: float, slo_ms: float, unit: str, empty: str,
+    label: str = "",
+) -> Figure:  # fmt: skip
     """Stored and live accuracies with their 95 % intervals.
 
     Args:
@@ -38,17 +40,22 @@ def accuracy_figure(
         slo_ms: The latency target.
         unit: What a level is, for the axis.
         empty: What to write where there is no accuracy at all.
+        label: What stands beside every number of the model; there is none for a real one.
     """
     by_level = over == "level"
     column = "level" if by_level else "modelled_ms"
     stored, live = table[table["kind"] == "stored"], table[table["kind"] == "live"]
+    real, own = table[table["kind"] == "real"], f", {label}" if label else ""
+    before, now = live[~live["now"]], live[live["now"]]
     traces = [
         _meets(levels, by_level, slo_ms),
-        _points(stored, column, "stored", color=BLUE, symbol="circle", size=7, dash="dash"),
-        _points(live[~live["now"]], column, "live, of plans before", color=ORANGE, symbol="diamond-open", size=9),
-        _points(live[live["now"]], column, "live", color=ORANGE, symbol="diamond", size=10),
+        _points(real, column, "stored, real images", color=GREY, symbol="square-open", size=6, dash="dot"),
+        _points(stored, column, "stored", own, color=BLUE, symbol="circle", size=7, dash="dash"),
+        _points(before, column, "live, of plans before", own, color=ORANGE, symbol="diamond-open", size=9),
+        _points(now, column, "live", own, color=ORANGE, symbol="diamond", size=10),
     ]
-    layout = base("Measured accuracy", unit if by_level else "modelled latency, ms", "top-1, % (95 % interval)")
+    title = f"Accuracy: {label}" if label else "Measured accuracy"
+    layout = base(title, unit if by_level else "modelled latency, ms", "top-1, % (95 % interval)")
     layout["xaxis"] |= {"range": table.attrs[f"{column}_range"], "nticks": 7}
     layout["yaxis"] |= {"range": table.attrs["top1_range"], "nticks": 6}
     at, text = (level, "this plan") if by_level else (slo_ms, "SLO")
@@ -59,8 +66,9 @@ def accuracy_figure(
              xshift=-4 if right else 4, font={"size": SMALL_PX + 0.5, "color": VERMILLION}),
         note("" if len(table) else empty, x=0.5, xref="x domain", y=0.5, yref="y domain", align="center"),
     ]  # fmt: skip
+    beside = [("□", GREY, "real")] if len(real) else []
     layout["meta"] = key(
-        [("●", BLUE, "stored"), ("◆", ORANGE, "live"), ("◇", ORANGE, "before"), ("■", PALE, "meets SLO")]
+        [("●", BLUE, "stored"), *beside, ("◆", ORANGE, "live"), ("◇", ORANGE, "before"), ("■", PALE, "meets SLO")]
     )
     return figure(traces, layout)
 
@@ -77,7 +85,9 @@ def _meets(levels: pd.DataFrame, by_level: bool, slo_ms: float) -> dict:
     )  # fmt: skip
 
 
-def _points(rows: pd.DataFrame, column: str, name: str, *, color: str, symbol: str, size: float, dash: str = ""):
+def _points(
+    rows: pd.DataFrame, column: str, name: str, own: str = "", *, color: str, symbol: str, size: float, dash: str = ""
+) -> dict:
     return scatter(
         x=rows[column].tolist(),
         y=rows["top1"].tolist(),
@@ -91,5 +101,5 @@ def _points(rows: pd.DataFrame, column: str, name: str, *, color: str, symbol: s
         line={"dash": dash or "solid", "width": 1.5, "color": color},
         marker={"symbol": symbol, "size": size, "color": color, "line": {"width": 1.5, "color": color}},
         hovertemplate="level %{customdata[0]:g}: %{y:.1f} % (%{customdata[1]:.1f} to %{customdata[2]:.1f}), "
-        f"%{{customdata[3]}} images, {name}<extra></extra>",
+        f"%{{customdata[3]}} images, {name}{own}<extra></extra>",
     )  # fmt: skip

@@ -31,18 +31,19 @@ class Sentence:
         return " ".join(part for part in (self.choice, self.reason, self.rivals, self.accuracy) if part)
 
 
-def explain(answer: Answer, accuracy: AccuracyTable | None = None) -> Sentence:
+def explain(answer: Answer, accuracy: AccuracyTable | None = None, real: AccuracyTable | None = None) -> Sentence:
     """The answer in words.
 
     Args:
         answer: What to explain.
         accuracy: Stored accuracies of the model.
+        real: Stored accuracies of a real model, where the model is the demo's.
     """
     return Sentence(
         choice=_choice(answer),
         reason=_reason(answer) if answer.met else _lost(answer),
         rivals=_rivals(answer) if answer.met else "",
-        accuracy=_accuracy(answer, accuracy),
+        accuracy=" ".join(filter(None, (_accuracy(answer, accuracy), _beside(answer, real)))),
     )
 
 
@@ -159,14 +160,25 @@ def _accuracy(answer: Answer, stored: AccuracyTable | None) -> str:
     if row is None:
         known = [one for one in stored.rows if one.schedule == family or one.level == 0]
         last = max(known, key=lambda one: one.level, default=None)
-        strongest = f"; {_at(answer, last.level)} it is {percent(last.top1)}" if last else ""
+        label = f" ({stored.label})" if stored.label else ""
+        strongest = f"; {_at(answer, last.level)} it is {percent(last.top1)}{label}" if last else ""
         return f"Accuracy: none is stored for so strong a level{strongest}."
     where = "there" if abs(row.level - level) < 1e-9 else f"at least that {_at(answer, row.level)},"
-    text = f"Accuracy {where} {percent(row.top1)} (stored, {row.n}{NBSP}images"
+    label = f"{stored.label}; " if stored.label else ""
+    text = f"Accuracy {where} {percent(row.top1)} ({label}stored, {row.n}{NBSP}images"
     unmerged = stored.row(family, 0.0)
     if unmerged is not None and level > 0:
         text += f"; {percent(unmerged.top1)} unmerged"
     return text + ")."
+
+
+def _beside(answer: Answer, real: AccuracyTable | None) -> str:
+    """What a real model of the same architecture keeps on real images."""
+    row = real.row(answer.question.family, answer.plan.level) if real else None
+    if row is None:
+        return ""
+    level = "" if abs(row.level - answer.plan.level) < 1e-9 else f", {_at(answer, row.level)}"
+    return f"A real model on real images{level}: {percent(row.top1)} (stored, {row.n}{NBSP}images)."
 
 
 def spoken(encoding: str) -> str:

@@ -134,30 +134,36 @@ def level_table(answer: Answer) -> pd.DataFrame:
     )
 
 
-def accuracy_table(answer: Answer, stored: AccuracyTable | None, live: Iterable[dict] = ()) -> pd.DataFrame:
+def accuracy_table(
+    answer: Answer, stored: AccuracyTable | None, live: Iterable[dict] = (), real: AccuracyTable | None = None
+) -> pd.DataFrame:
     """Measured accuracy over the levels of the question's schedule, stored and live.
 
-    Columns: ``kind`` (``stored`` or ``live``), ``level``, ``top1``, ``low``, ``high`` (95 %), ``n``, ``now`` (whether
-    it is of the present plan, or, stored, unsplit), ``modelled_ms`` (at that level, with the fastest of the free
-    splits). ``attrs`` holds the ranges of the axes.
+    Columns: ``kind`` (``stored``, ``live``, or ``real`` for what is stored of the real model), ``level``, ``top1``,
+    ``low``, ``high`` (95 %), ``n``, ``now`` (whether it is of the present plan, or, stored, unsplit), ``model``,
+    ``modelled_ms`` (at that level, with the fastest of the free splits). ``attrs`` holds the ranges of the axes.
 
     Args:
         answer: What it belongs to.
         stored: Stored accuracies of the model.
-        live: Rows of `janus.standing.Running.row`, with ``now`` added.
+        live: Rows of `janus.standing.Running.row`, with ``now`` and ``model`` added.
+        real: Stored accuracies of a real model, where the model is the demo's.
     """
     import pandas as pd
 
     family = answer.question.family
     rows = []
-    for row in stored.rows if stored else ():
-        if (row.schedule == family or row.level == 0) and not row.codec:
-            rows.append(("stored", row.level, row.top1, row.low, row.high, row.n, True))
+    for kind, known in (("stored", stored), ("real", real)):
+        for row in known.rows if known else ():
+            if (row.schedule == family or row.level == 0) and not row.codec:
+                rows.append((kind, row.level, row.top1, row.low, row.high, row.n, True, known.model))
     for found in live:
         if found["schedule"] == family or found["level"] == 0:
             low, high = found["ci95"]
-            rows.append(("live", found["level"], found["top1"], low, high, found["n"], found["now"]))
-    table = pd.DataFrame(rows, columns=["kind", "level", "top1", "low", "high", "n", "now"]).astype({"now": bool})
+            values = (found["level"], found["top1"], low, high, found["n"], found["now"], found["model"])
+            rows.append(("live", *values))
+    columns = ["kind", "level", "top1", "low", "high", "n", "now", "model"]
+    table = pd.DataFrame(rows, columns=columns).astype({"now": bool})
     table = table.drop_duplicates(["kind", "level", "now"]).sort_values(["kind", "level"], ignore_index=True)
     # Between two levels of the grid the latency is read off the line between them.
     levels, ms, slo_ms = np.array(answer.grid.levels), answer.least_ms, answer.question.slo_ms

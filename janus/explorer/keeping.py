@@ -1,0 +1,114 @@
+"""What of the screen can be kept: its state as text, its figures and their data as files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from janus import demo
+from janus.explorer import state as states
+from janus.explorer.export import FORMATS, Sheet, facts_of, write_files
+from janus.explorer.sheets import sheets_of
+from janus.explorer.sources import ModelSource
+from janus.hub import DEFAULT_IMAGES
+from janus.pictures import drawn_pictures
+
+if TYPE_CHECKING:
+    from janus.explorer.bar import Bar
+    from janus.explorer.live import LiveAccuracy
+    from janus.explorer.machines import Machines
+    from janus.explorer.panel import Panel
+    from janus.explorer.stage import Stage
+    from janus.explorer.subject import Subject
+    from janus.workbench import Answer, Workbench
+
+
+class Keeping:
+    """The part of `janus.Explorer` that brings it back and takes things away from it."""
+
+    panel: Panel
+    stage: Stage
+    bar: Bar
+    live: LiveAccuracy
+    source: ModelSource
+    subject: Subject | None
+    answer: Answer
+    _sources: list[ModelSource]
+    _machines: Machines
+    _workbench: Workbench
+    _labels: tuple[str, str]
+    _images: Path | str | None
+    _first: str
+    _seed: int
+    _data: str
+    _device_chosen: bool
+
+    def reset(self) -> None:
+        """Everything as it was at first."""
+        self.live.clear()
+        self.restore(self._first)
+        self.bar.forget()
+
+    @property
+    def state(self) -> str:
+        """A line that brings all of this back: `janus.Explorer(state=…)`, or pasted into the box."""
+        return states.write(
+            self.panel, self.stage, source=self.source, labels=self._labels, images=self._images_of(self.source),
+            seed=self._seed, data=self._data,
+        )  # fmt: skip
+
+    def restore(self, state: str) -> None:
+        """Everything as a state says, or, where it cannot be had, nothing.
+
+        Raises:
+            JanusError: If it cannot be had.
+        """
+        to = states.read(
+            state, self.panel, sources=self._sources, machines=self._machines, images_of=self._images_of
+        )  # fmt: skip
+        if to.source not in self._sources:
+            self._sources.append(to.source)
+        if to.seed not in (None, self._seed):
+            self._seed = to.seed
+            self.stage.redraw(drawn_pictures(seed=to.seed))
+            if not to.source.trained:
+                self.subject = None
+        self.panel.put(to.values, to.level, to.split)
+        self.stage.want(to.picture)
+        self._device_chosen = to.device is not None
+        self._open(to.source, to.device, to.cloud)
+        self.stage.block.value = self._workbench.geometry.depth if to.block is None else to.block
+        self.bar.made_with(to.data, self._data)
+
+    def sheets(self) -> dict[str, Sheet]:
+        """Each figure with its data as a table: `explorer.sheets()["latency"].table`."""
+        return sheets_of(self.stage, self.answer, self.accuracy, label=self.source.label)
+
+    def export(
+        self, folder: Path | str = ".", *, only: Iterable[str] | str | None = None,
+        formats: Iterable[str] | str = tuple(FORMATS),
+    ) -> list[Path]:  # fmt: skip
+        """Write the figures and their data into a folder, each with its provenance; no browser is needed.
+
+        Args:
+            folder: Must exist.
+            only: Names in `sheets`; all by default.
+            formats: Of ``csv``, ``svg`` and ``png``.
+
+        Raises:
+            JanusError: If there is no such figure, format or folder.
+        """
+        return write_files(self.sheets(), folder, self._facts(), only=only, formats=formats)
+
+    def _facts(self) -> dict[str, str]:
+        bench, images = self._workbench, states.images_name(self._images_of(self.source))
+        name = f"{self.source.name} ({self.source.label})" if self.source.label else self.source.name
+        return facts_of(model=name, device=bench.device, cloud=bench.cloud, images=images, seed=self._seed,
+                        data=self._data, state=self.state)  # fmt: skip
+
+    def _images_of(self, source: ModelSource) -> Path | str | None:
+        """The images that a model is shown."""
+        if source.weights in ("demo", "none"):
+            return demo.NAME if source.weights == "demo" else None
+        return DEFAULT_IMAGES if self._images is None and source.weights == "hub" else self._images

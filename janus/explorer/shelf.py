@@ -1,0 +1,91 @@
+"""The line below the figures: the data of each as a table to read, and buttons that save them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+
+import ipywidgets
+
+from janus.explorer.browser import Browser
+from janus.explorer.controls import Choice
+from janus.explorer.export import FORMATS, Sheet, file_name
+
+TITLES = {
+    "tokens": "tokens", "latency": "latency by split", "levels": "latency by level", "accuracy": "accuracy",
+    "picture": "merged picture",
+}  # fmt: skip
+HELP = {
+    "csv": "The data as a table, for pandas.read_csv(…, comment='#') or a spreadsheet.",
+    "svg": "The figure as a drawing that can be scaled and edited.",
+    "png": "The figure as a picture.",
+}
+# More rows than anyone reads on a screen are in the file only.
+ROWS = 60
+
+
+class Shelf(ipywidgets.VBox):
+    """Tables and files.
+
+    Args:
+        guard: Wraps handlers, so that their errors are shown.
+        sheets: Gives what is on the screen, by name.
+        facts: Gives where it comes from.
+        browser: What hands a file to the browser.
+    """
+
+    def __init__(
+        self, *, guard: Callable, sheets: Callable[[], Mapping[str, Sheet]], facts: Callable[[], dict[str, str]],
+        browser: Browser,
+    ):  # fmt: skip
+        self._sheets, self._facts, self._browser = sheets, facts, browser
+        self.which = Choice("Data of", [(title, name) for name, title in TITLES.items()], "tokens", guard=guard,
+                            changed=self.refresh, tooltip="Which figure is shown as a table, or saved.")  # fmt: skip
+        self.which.layout = {"width": "230px"}
+        self.opened = ipywidgets.ToggleButton(value=False, description="Table", icon="table", layout={"width": "auto"},
+                                            tooltip="Show the figure's data as a table.")  # fmt: skip
+        self.opened.observe(guard(lambda _change: self.refresh()), names="value")
+        self.buttons = {}
+        for format in FORMATS:
+            button = ipywidgets.Button(description=format.upper(), icon="download", layout={"width": "auto"},
+                                       tooltip=f"{HELP[format]} The browser saves it, with provenance.")  # fmt: skip
+            button.on_click(guard(lambda _button, format=format: self.save(format)))
+            self.buttons[format] = button
+        self.says, self.table = ipywidgets.HTML(), ipywidgets.HTML()
+        self.says.add_class("janus-note")
+        self.table.add_class("janus-table")
+        row = ipywidgets.HBox(
+            [self.which, self.opened, *self.buttons.values(), self.says], layout={"flex_flow": "wrap"}
+        )
+        super().__init__([row, self.table])
+        self.add_class("janus-shelf")
+
+    def refresh(self) -> None:
+        """Bring the table up to what is on the screen; no work while it is closed."""
+        self.table.layout.display = "" if self.opened.value else "none"
+        if not self.opened.value:
+            return
+        sheet = self._sheet(self._sheets())
+        if sheet is None:
+            self.table.value = f"<p>{NOT_YET}</p>"
+            return
+        frame = sheet.table
+        rest = f" The first {ROWS} of {len(frame)} rows; the CSV has all." if len(frame) > ROWS else ""
+        body = frame.head(ROWS).to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}", na_rep="–")
+        self.table.value = f"<p><b>{html.escape(sheet.title)}</b>: {html.escape(sheet.kind)}.{rest}</p>{body}"
+
+    def save(self, format: str) -> None:
+        """Hand the chosen figure, or its data, to the browser."""
+        sheet = self._sheet(self._sheets())
+        if sheet is None:
+            self.says.value = NOT_YET
+            return
+        name = file_name(sheet, format)
+        self._browser.save(name, FORMATS[format], sheet.file(format, self._facts()))
+        self.says.value = f"{name} went to the browser's downloads."
+
+    def _sheet(self, sheets: Mapping[str, Sheet]) -> Sheet | None:
+        return sheets.get(self.which.value)
+
+
+NOT_YET = "No merged tokens yet: they come when a model is loaded."
