@@ -45,10 +45,14 @@ def busy_html(doing: str) -> str:
 
 
 def note_html(
-    source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None, images: str
-) -> str:
-    """One line on where every number comes from."""
+    source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None, images: str, *,
+    pair: str = "",
+) -> str:  # fmt: skip
+    """One line on where every number comes from; ``pair`` says it of what two processes measured."""
     parts = [f"<b>Modelled:</b> all latencies, from {_machine(device)} as device and {_machine(cloud)} as cloud."]
+    if pair:
+        word, colon, rest = pair.partition(":")
+        parts.append(f"<b>{html.escape(word + colon)}</b>{html.escape(rest)}")
     if stored is not None:
         parts.append(f"<b>Stored:</b> accuracy of {html.escape(stored.model)}, from <code>data/accuracy</code>.")
     if source.weights == "none":

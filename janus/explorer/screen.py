@@ -9,18 +9,19 @@ import ipywidgets
 
 from janus.explorer.banner import Banner
 from janus.explorer.behind import Lane, kernel_post
+from janus.explorer.desk import Desk
 from janus.explorer.fit import KeepWidth
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.machines import THIS, Machines
 from janus.explorer.panel import IMAGES, Panel
-from janus.explorer.prose import busy_html, live_html, note_html, sentence_html
+from janus.explorer.prose import busy_html, live_html, note_html
 from janus.explorer.sources import HUB_MODEL, ModelSource, find_source, image_folder, model_sources, stored_accuracy
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load, outlines
 from janus.pictures import drawn_pictures
 from janus.profile import LatencyProfile
-from janus.workbench import Question, Workbench, explain
+from janus.workbench import Question, Workbench
 
 # A slider that is dragged sends dozens of values; what is slow waits until it rests.
 SETTLE_S = 0.3
@@ -75,6 +76,10 @@ class Explorer(ipywidgets.VBox):
             live_changed=self._follow,
         )  # fmt: skip
         self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
+        self.desk = Desk(
+            self.stage, banner=self.banner, lane=self._lane, changed=self._desk_changed, more=self._more,
+            start=self._pause,
+        )  # fmt: skip
         self.sentence, self.note = ipywidgets.HTML(), ipywidgets.HTML()
         self.sentence.add_class("janus-sentence")
         self.note.add_class("janus-note")
@@ -85,7 +90,7 @@ class Explorer(ipywidgets.VBox):
             button.on_click(guard(lambda _button, handler=handler: handler()))
         with lock:
             self.reset()
-        right = ipywidgets.VBox([self.sentence, self.stage, self.note], layout={"flex": "1 1 0", "min_width": "0"})
+        right = ipywidgets.VBox([self.sentence, self.desk, self.note], layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
         super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
         self.add_class("janus-explorer")
@@ -95,12 +100,12 @@ class Explorer(ipywidgets.VBox):
     def __repr__(self) -> str:
         return "janus.Explorer()"
 
-    def _lane(self, name: str, settle_s: float = 0.0) -> Lane:
-        return Lane(name, post=self._post, failed=self._failed, settle_s=settle_s)
+    def _lane(self, name: str, settle_s: float = 0.0, failed=None) -> Lane:
+        return Lane(name, post=self._post, failed=failed or self._failed, settle_s=settle_s)
 
     def settle(self, timeout_s: float = 60.0) -> bool:
         """In a script, wait for what runs behind the screen; in a notebook it comes in when the cell is over."""
-        lanes = (self._loading, self._hub, self._outlining, self._measuring)
+        lanes = (self._loading, self._hub, self._outlining, *self.desk.lanes, self._measuring)
         return all(lane.join(timeout_s) for lane in lanes)
 
     # -- what a person does ------------------------------------------------------------------------------------------
@@ -108,6 +113,7 @@ class Explorer(ipywidgets.VBox):
     def reset(self) -> None:
         """Everything as it was at first."""
         self.live.clear()
+        self.desk.clear()
         self.panel.put(self._first)
         self.panel.over.put("level")
         self.panel.images.put(IMAGES)
@@ -123,8 +129,22 @@ class Explorer(ipywidgets.VBox):
         if self.panel.auto_split.value:
             self.panel.split.put(answer.plan.split)
         self._follow()
+        self.desk.follow(self._workbench, answer)
         self._show()
         self._outline()
+
+    def _desk_changed(self) -> None:
+        self.desk.follow(self._workbench, self.answer)
+        self._show()
+
+    def _more(self) -> None:
+        """Something came in at the desk; once no pair runs any more, accuracy may have the processor again."""
+        if not self.desk.measuring.running and not self.live.running:
+            self._follow()
+        self._show()
+
+    def _pause(self) -> None:
+        self.live.cancel()
 
     def _machines_changed(self) -> None:
         if self.panel.model.value is not self.source:
@@ -209,7 +229,12 @@ class Explorer(ipywidgets.VBox):
 
     @property
     def _measurable(self) -> bool:
-        return self.subject is not None and self.subject.images is not None and not self._doing
+        return self.subject is not None and self.subject.images is not None and not self._busy
+
+    @property
+    def _busy(self) -> bool:
+        """Whether something has the processor that must not be disturbed."""
+        return bool(self._doing) or self.desk.measuring.running
 
     def _follow(self) -> None:
         """Accuracy of the present plan, if it is to follow the controls."""
@@ -257,16 +282,22 @@ class Explorer(ipywidgets.VBox):
         stale = here is None and running and self.live.row(self.live.latest) is not None
         row = here or (self.live.row(self.live.latest) if stale else None)
         live = live_html(row, wanted=self.live.wanted, running=running, stale=stale)
-        self.sentence.value = sentence_html(explain(answer, self.stored), met=answer.met, live=live)
+        self.sentence.value = self.desk.sentence(answer, self.stored, name, live)
         empty = f"no accuracy is stored<br>for {self.source.name.partition('.')[0]}"
-        self.stage.show(answer, self.stored, self.live.rows(answer, name), self.panel.over.value, empty)
+        measured = self.desk.measured(answer, name)
+        self.stage.show(answer, self.stored, self.live.rows(answer, name), self.panel.over.value, empty, measured)
+        self.desk.show(answer)
         images = self.subject.images.name if self.subject and self.subject.images else ""
-        self.note.value = note_html(self.source, self._workbench.device, self._workbench.cloud, self.stored, images)
-        doing = self._doing
+        self.note.value = note_html(
+            self.source, self._workbench.device, self._workbench.cloud, self.stored, images,
+            pair=self.desk.note(answer, name),
+        )  # fmt: skip
+        doing = self._doing or self.desk.doing
         if self.live.running:
             so_far = self.live.row(self.live.running)
             doing = f"accuracy: {so_far['n'] if so_far else 0} of {self.live.wanted} images"
         self.panel.status.value = busy_html(doing)
         self.panel.evaluate.disabled = not self._measurable or bool(self.live.running)
         self.panel.cancel.disabled = not self.live.running
-        self.panel.calibrate.disabled = self.subject is None or bool(self._doing)
+        self.panel.calibrate.disabled = self.subject is None or self._busy
+        self.desk.meet(self.subject, answer, self._fit, busy=bool(self._doing))

@@ -90,13 +90,21 @@ class Stage(ipywidgets.Box):
         self.picture.add_class("janus-picture")
         self.why_not = ""
 
-    def show(self, answer: Answer, stored: AccuracyTable | None, live: list[dict], over: str, empty: str) -> None:
-        """Bring the figures up to ``answer``."""
+    def show(
+        self, answer: Answer, stored: AccuracyTable | None, live: list[dict], over: str, empty: str, measured=None
+    ) -> None:  # fmt: skip
+        """Bring the figures up to ``answer``, with points of `janus.workbench.measured_table` beside the bars."""
         q, plan = answer.question, answer.plan
         accuracy = accuracy_table(answer, stored, live)
         figures = (
             tokens_figure(answer.tokens, split=plan.split, cut=cut_words(answer)),
-            latency_figure(answer.latency, slo_ms=q.slo_ms, slo=f"SLO<br>{ms(q.slo_ms)}", level=level_words(answer)),
+            latency_figure(
+                answer.latency,
+                slo_ms=q.slo_ms,
+                slo=f"SLO<br>{ms(q.slo_ms)}",
+                level=level_words(answer),
+                measured=measured,
+            ),
             accuracy_figure(
                 accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms, unit=UNITS[q.family], empty=empty
             ),
