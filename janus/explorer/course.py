@@ -15,8 +15,8 @@ from janus.figures.compose import Place
 from janus.network import Trace, shipped_names
 from janus.network.find import SHIPPED_PREFIX
 from janus.policy import POLICIES
-from janus.workbench import STEADY, Course, Question, policy_table
-from janus.workbench.ranking import BOUND
+from janus.workbench import STEADY, Course, Question
+from janus.workbench.course import BOUND
 from janus.workbench.words import ms, significant
 
 # What the menu calls a trace that is named in the box beside it.
@@ -41,38 +41,91 @@ HEADINGS = (
 BEST = "\N{BLACK STAR}"
 
 
+class TraceField(ipywidgets.HBox):
+    """A menu of traces, and a box for any other.
+
+    Args:
+        guard: Wraps handlers, so that their errors are shown.
+        changed: Called when a person has named another trace; if it raises a `JanusError`, the trace stays as it was.
+    """
+
+    def __init__(self, *, guard: Callable, changed: Callable[[], None]):
+        self._changed, self._syncing, self._value = changed, False, STEADY
+        names = [name.removeprefix(SHIPPED_PREFIX) for name in shipped_names()]
+        traces = [("steady, as on the left", STEADY), *((_title(name), name) for name in names), ("another …", OWN)]
+        self.menu = Choice("Uplink", traces, STEADY, guard=guard, changed=self._chosen,
+                           tooltip="Which bandwidth the frames meet.")  # fmt: skip
+        self.menu.layout, self.menu.style = {"flex": "1 1 190px", "width": "auto"}, {"description_width": "46px"}
+        self.box = ipywidgets.Text(
+            continuous_update=False, placeholder="a file, or 5g-driving@7",
+            tooltip="A trace's file (CSV, Mahimahi, two columns), a folder's trace as FOLDER:NAME, or a class and a "
+            "seed for a fresh one, such as 5g-driving@7. Press Enter.",
+            layout={"flex": "1 1 110px", "width": "auto", "min_width": "80px"},
+        )  # fmt: skip
+        self.box.observe(guard(self._typed), names="value")
+        super().__init__([self.menu, self.box], layout={"flex": "2 1 270px", "min_width": "0"})
+
+    @property
+    def value(self) -> str:
+        """What `janus.network.find_trace` understands; `STEADY` for a steady bandwidth."""
+        return self._value
+
+    def put(self, value: str) -> None:
+        """Name a trace without telling anyone."""
+        self._syncing = True
+        try:
+            listed = value in [known for _, known in self.menu.options if known != OWN]
+            self.menu.put(value if listed else OWN)
+            self.box.value = "" if listed else value
+            self.box.remove_class("janus-wrong")
+            self._value = value
+        finally:
+            self._syncing = False
+
+    def _chosen(self) -> None:
+        if self.menu.value == OWN:
+            self._take(self.box.value.strip() or self._value)
+        else:
+            self._take(self.menu.value)
+
+    def _typed(self, change) -> None:
+        if not self._syncing and change["new"].strip():
+            self.menu.put(OWN)
+            self._take(change["new"].strip())
+
+    def _take(self, value: str) -> None:
+        before, self._value = self._value, value
+        self.box.add_class("janus-wrong")
+        try:
+            self._changed()
+        except Exception:
+            self._value = before
+            raise
+        self.box.remove_class("janus-wrong")
+
+
 class CourseView(ipywidgets.VBox):
     """Menus in a row, below them the figures and the table.
 
     Args:
         replaying: What has been replayed.
         guard: Wraps handlers, so that their errors are shown.
-        changed: Called when a person has chosen another trace, pace or policy; if it raises, the choice is undone.
+        changed: Called when a person has chosen another trace, pace or policy.
     """
 
     def __init__(self, replaying: Replaying, *, guard: Callable, changed: Callable[[], None]):
-        self._replaying, self._changed = replaying, changed
+        self._replaying = replaying
         self.figure, self._spec = None, {}
-        course = Course()
-        ask = {"guard": guard, "changed": self._chosen}
-        names = [name.removeprefix(SHIPPED_PREFIX) for name in shipped_names()]
-        traces = [("steady, as on the left", STEADY), *((_title(name), name) for name in names), ("another …", OWN)]
-        self.trace = Choice("Uplink", traces, STEADY, **ask, tooltip="Which bandwidth the frames meet.")
-        self.own = ipywidgets.Text(
-            continuous_update=False, placeholder="a file, or 5g-driving@7",
-            tooltip="A trace's file (CSV, Mahimahi, two columns), a folder's trace as FOLDER:NAME, or a class and a "
-            "seed for a fresh one, such as 5g-driving@7. Press Enter.",
-            layout={"flex": "1 1 120px", "width": "auto", "min_width": "90px"},
-        )  # fmt: skip
-        self.own.observe(guard(self._typed), names="value")
-        self.pace = Choice("Frames", list(PACES), course.camera_fps, **ask,
+        self._opened: tuple[str, Trace] | None = None
+        self.trace = TraceField(guard=guard, changed=changed)
+        usual, ask = Course(), {"guard": guard, "changed": changed}
+        self.pace = Choice("Frames", list(PACES), usual.camera_fps, **ask,
                            tooltip="When the next frame begins; a camera drops what comes too early.")  # fmt: skip
-        self.policy = Choice("Policy", list(POLICIES), course.policy, **ask,
+        self.policy = Choice("Policy", list(POLICIES), usual.policy, **ask,
                              tooltip="Which policy is shown over time; the table has all.")  # fmt: skip
-        for menu in (self.trace, self.pace, self.policy):
-            menu.layout = {"flex": "1 1 170px", "width": "auto", "min_width": "150px"}
-            menu.style = {"description_width": "46px"}
-        row = ipywidgets.HBox([self.trace, self.own, self.pace, self.policy], layout={"flex_flow": "row wrap"})
+        for menu in (self.pace, self.policy):
+            menu.layout, menu.style = {"flex": "1 1 170px", "width": "auto"}, {"description_width": "46px"}
+        row = ipywidgets.HBox([self.trace, self.pace, self.policy], layout={"flex_flow": "row wrap"})
         row.add_class("janus-course-menus")
         self._plots = ipywidgets.Box(layout={"flex": "3 1 380px", "min_width": "0"})
         self.table = ipywidgets.HTML(layout={"flex": "2 1 360px", "min_width": "0"})
@@ -80,13 +133,11 @@ class CourseView(ipywidgets.VBox):
         body = ipywidgets.HBox([self._plots, self.table], layout={"flex_flow": "row wrap"})
         super().__init__([row, body], layout={"flex": "1 1 auto", "min_width": "0"})
         self.add_class("janus-course")
-        self._syncing, self._valid = False, course
-        self._opened: tuple[str, Trace] | None = None
 
     @property
     def course(self) -> Course:
         """What the menus say."""
-        return self._valid
+        return Course(trace=self.trace.value, policy=self.policy.value, camera_fps=self.pace.value)
 
     def opened(self, question: Question) -> Trace:
         """The trace; a file is read once.
@@ -94,45 +145,12 @@ class CourseView(ipywidgets.VBox):
         Raises:
             JanusError: If it is not to be found.
         """
-        name = self.course.trace
+        name = self.trace.value
         if name == STEADY:
             return self.course.open(question)
         if self._opened is None or self._opened[0] != name:
             self._opened = (name, self.course.open(question))
         return self._opened[1]
-
-    def put(self, course: Course) -> None:
-        """Let the menus say ``course`` without telling anyone."""
-        self._syncing = True
-        try:
-            listed = course.trace in dict.fromkeys(value for _, value in self.trace.options)
-            self.trace.put(course.trace if listed else OWN)
-            self.own.value = "" if listed else course.trace
-            self.pace.put(course.camera_fps)
-            self.policy.put(course.policy)
-            self._valid = course
-        finally:
-            self._syncing = False
-
-    def _typed(self, _change) -> None:
-        if not self._syncing:
-            self.trace.put(OWN)
-            self._chosen()
-
-    def _chosen(self) -> None:
-        own = self.trace.value == OWN
-        if own and not self.own.value.strip():
-            return  # the box comes next
-        before = self._valid
-        self.own.add_class("janus-wrong")
-        try:
-            trace = self.own.value.strip() if own else self.trace.value
-            self._valid = Course(trace=trace, policy=self.policy.value, camera_fps=self.pace.value)
-            self._changed()
-        except Exception:
-            self._valid = before
-            raise
-        self.own.remove_class("janus-wrong")
 
     def show(self, question: Question, measured) -> None:
         """Bring figures and table up to what has been replayed.
@@ -155,7 +173,7 @@ class CourseView(ipywidgets.VBox):
             else:
                 refresh(self.figure, self._spec, spec)
             self._spec = spec
-        table = policy_table(self._replaying.legs, self.course)
+        table = self._replaying.table(self.course)
         self.table.value = table_html(table, camera=bool(self.course.camera_fps))
 
 

@@ -18,8 +18,8 @@ from janus.explorer.prose import sentence_html
 from janus.explorer.replaying import Replaying
 from janus.provenance import hardware
 from janus.workbench import (
+    STEADY,
     Answer,
-    Course,
     Workbench,
     explain,
     explain_course,
@@ -29,7 +29,6 @@ from janus.workbench import (
     measured_words,
     on_time,
     pair_words,
-    policy_table,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +37,29 @@ if TYPE_CHECKING:
     from janus.explorer.subject import Subject
 
 PLAN, TRACE = "plan", "trace"
+POLICY = "janus"
+
+
+class Views(ipywidgets.ToggleButtons):
+    """Which of the two views is seen."""
+
+    def __init__(self, *, guard: Callable, changed: Callable[[], None]):
+        super().__init__(
+            options=[("One plan", PLAN), ("Trace and policies", TRACE)], value=PLAN,
+            tooltips=["Steady bandwidth: every split, every level", "Bandwidth over time: every policy"],
+            style={"button_width": "auto"},
+        )  # fmt: skip
+        self.add_class("janus-views")
+        self._syncing = False
+        self.observe(guard(lambda _change: None if self._syncing else changed()), names="value")
+
+    def put(self, value: str) -> None:
+        """Show a view without telling anyone."""
+        self._syncing = True
+        try:
+            self.value = value
+        finally:
+            self._syncing = False
 
 
 class Desk(ipywidgets.VBox):
@@ -47,32 +69,31 @@ class Desk(ipywidgets.VBox):
         stage: The plan's figures.
         banner: Where errors are shown.
         lane: Makes a lane from a name and what to call when a job fails.
-        changed: Called when the view, the trace or the policy was chosen.
+        asked: Called when the view, the trace or the policy was chosen.
         more: Called when there is more to show.
-        start: Called before a pair starts, for what must not run beside it.
+        before: Called when a pair starts, for what must not run beside it.
+        after: Called when it has ended.
+
+    Attributes:
+        settings: Controls with ``value`` and ``put``, and what they say at first: plain values by name.
     """
 
     def __init__(
-        self, stage: Stage, *, banner: Banner, lane: Callable, changed: Callable[[], None], more: Callable[[], None],
-        start: Callable[[], None],
+        self, stage: Stage, *, banner: Banner, lane: Callable, asked: Callable[[], None], more: Callable[[], None],
+        before: Callable[[], None], after: Callable[[], None],
     ):  # fmt: skip
-        self._banner, self._more, self._start = banner, more, start
+        self._banner, self._more, self._before, self._after = banner, more, before, after
         guard = banner.guard
         self.lanes = (
             lane("replays", failed=lambda why: self._failed(self.replaying, why)),
             lane("pair", failed=lambda why: self._failed(self.measuring, why)),
         )  # fmt: skip
         self.replaying = Replaying(self.lanes[0], more)
-        self.measuring = Measuring(self.lanes[1], more)
+        self.measuring = Measuring(self.lanes[1], more, self._ended)
         self._said = ""
-        self.course_view = CourseView(self.replaying, guard=guard, changed=changed)
+        self.course_view = CourseView(self.replaying, guard=guard, changed=asked)
         self._stage = stage
-        self.view = ipywidgets.ToggleButtons(
-            options=[("One plan", PLAN), ("Trace and policies", TRACE)], value=PLAN,
-            tooltips=["Steady bandwidth: every split, every level", "Bandwidth over time: every policy"],
-            style={"button_width": "auto"},
-        )  # fmt: skip
-        self.view.add_class("janus-views")
+        self.view = Views(guard=guard, changed=asked)
         self.where = Choice(
             "on", [("this machine, twice", HERE), ("the chosen machines, imitated", IMITATED)], HERE, guard=guard,
             changed=more, tooltip="Which machines the two processes are: this one both times, or this one slowed down "
@@ -81,13 +102,22 @@ class Desk(ipywidgets.VBox):
         self.where.layout, self.where.style = {"width": "230px"}, {"description_width": "20px"}
         self.measure = ipywidgets.Button(layout={"width": "auto"})
         self.measure.on_click(guard(lambda _button: self._pressed()))
-        self.view.observe(guard(lambda _change: changed()), names="value")
         row = ipywidgets.HBox(
             [self.view, ipywidgets.HBox([self.measure, self.where])],
             layout={"justify_content": "space-between", "flex_flow": "row wrap", "flex": "0 0 auto"},
         )  # fmt: skip
         row.add_class("janus-tabs")
+        view = self.course_view
+        self.settings = {
+            "view": (self.view, PLAN), "trace": (view.trace, STEADY), "policy": (view.policy, POLICY),
+            "camera_fps": (view.pace, 0.0), "measure_on": (self.where, HERE),
+        }  # fmt: skip
         super().__init__([row, stage, self.course_view], layout={"flex": "1 1 auto", "min_width": "0"})
+
+    @property
+    def planned(self) -> bool:
+        """Whether the plan is what is seen."""
+        return self.view.value == PLAN
 
     # -- what is asked -----------------------------------------------------------------------------------------------
 
@@ -95,10 +125,9 @@ class Desk(ipywidgets.VBox):
         """Everything as it was at first."""
         self.replaying.clear()
         self.measuring.clear()
-        self.course_view.put(Course())
         self._said = ""
-        self.view.value = PLAN
-        self.where.put(HERE)
+        for control, first in self.settings.values():
+            control.put(first)
 
     def follow(self, bench: Workbench, answer: Answer) -> None:
         """Replay the present question over the trace, if that is what is seen.
@@ -107,7 +136,7 @@ class Desk(ipywidgets.VBox):
             JanusError: If the trace is not to be found.
         """
         self._bench = bench
-        if self.view.value == TRACE:
+        if not self.planned:
             question = answer.question
             self.replaying.follow(bench, question, self.course_view.course, self.course_view.opened(question))
         else:
@@ -119,7 +148,7 @@ class Desk(ipywidgets.VBox):
         running = self.measuring.running
         self.measure.disabled = not running and (subject is None or busy)
         self.measure.description, self.measure.icon = ("Stop", "stop") if running else ("Measure", "exchange")
-        what = "this plan" if self.view.value == PLAN else "this policy over the trace"
+        what = "this plan" if self.planned else "this policy over the trace"
         self.measure.tooltip = (
             "Stop measuring; what was measured stays." if running
             else f"Run {what} with two real processes and a shaped link, and put the measured points beside."
@@ -128,13 +157,13 @@ class Desk(ipywidgets.VBox):
     def _pressed(self) -> None:
         if self.measuring.running:
             self.measuring.cancel()
-            self._more()
+            self._ended()
             return
         subject, answer, fit = self._job
         if subject is None:
             return
         q, view = answer.question, self.course_view
-        alone = self.view.value == PLAN
+        alone = self.planned
         job = PairJob(
             subject=subject, pictures=list(self._stage.pictures.values()), fit=fit, bench=self._bench, question=q,
             where=self.where.value, plan=answer.plan if alone else None, course=view.course, trace=view.opened(q),
@@ -143,13 +172,18 @@ class Desk(ipywidgets.VBox):
             self.measuring.plan(job, self.measuring.link(answer, subject.name, self._bench, self.where.value))
         else:
             self.measuring.policy(job)
-        self._start()
+        self._before()
+        self._more()
+
+    def _ended(self) -> None:
+        """No pair runs any more: whatever gave way to it goes on."""
+        self._after()
         self._more()
 
     def _failed(self, part: Replaying | Measuring, why: Exception) -> None:
         part.cancel()
         self._banner.show(why)
-        self._more()
+        self._ended()
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
@@ -167,7 +201,7 @@ class Desk(ipywidgets.VBox):
 
     def show(self, answer: Answer) -> None:
         """The view that was chosen."""
-        planned = self.view.value == PLAN
+        planned = self.planned
         self._stage.layout.display = "" if planned else "none"
         self.course_view.layout.display = "none" if planned else ""
         if not planned:
@@ -181,7 +215,7 @@ class Desk(ipywidgets.VBox):
 
     def sentence(self, answer: Answer, stored, model: str, live: str) -> str:
         """What stands on top, as HTML, for the view that is seen."""
-        if self.view.value == PLAN:
+        if self.planned:
             spot = self._spots(answer, model).get(answer.plan.split)
             tail = " ".join(part for part in (live, measured_words(spot) if spot else "") if part)
             return sentence_html(explain(answer, stored), met=answer.met, live=tail)
@@ -190,13 +224,13 @@ class Desk(ipywidgets.VBox):
         tail = measured_run_words(rows, WORDS[self.where.value]) if rows else ""
         if leg is None or self.replaying.stale:
             return f'<div class="stale" role="status">{self._said or "Policies are being replayed …"}</div>'
-        words = explain_course(leg, policy_table(self.replaying.legs, course), question, course, answer.depth)
+        words = explain_course(leg, self.replaying.table(course), question, course, answer.depth)
         self._said = sentence_html(words, met=on_time(leg, question), live=tail)
         return self._said
 
     def note(self, answer: Answer, model: str) -> str:
         """Where measured points come from; empty where there are none."""
-        seen = self._spots(answer, model) if self.view.value == PLAN else self._rows(answer)
+        seen = self._spots(answer, model) if self.planned else self._rows(answer)
         facts = hardware()
         machine = f"{facts['processor']}, {facts['cores']} cores"
         return pair_words(WORDS[self.where.value], machine, "one thread each") if seen else ""

@@ -9,7 +9,7 @@ from janus.errors import JanusError
 from janus.explorer.behind import Lane
 from janus.explorer.pairwork import FRAMES, RUN_S, WORDS, PairJob, run_pair
 from janus.workbench import Course, Question, Workbench
-from janus.workbench.ranking import BOUND
+from janus.workbench.course import BOUND
 
 
 class Link(NamedTuple):
@@ -32,10 +32,11 @@ class Measuring:
     Args:
         lane: Where it runs.
         changed: Called when there is more to show.
+        ended: Called when a pair has done its work.
     """
 
-    def __init__(self, lane: Lane, changed: Callable[[], None]):
-        self._lane, self._changed = lane, changed
+    def __init__(self, lane: Lane, changed: Callable[[], None], ended: Callable[[], None]):
+        self._lane, self._changed, self._ended = lane, changed, ended
         self._spots: dict[Link, dict[int, dict]] = {}
         self._run: tuple[tuple, list[dict]] = ((), [])
         self.doing = ""
@@ -103,12 +104,12 @@ class Measuring:
 
     def _start(self, job: PairJob, show: Callable) -> None:
         self.doing = "starting"
-        self._lane.submit(lambda cancel: run_pair(job, cancel), show, self.ended)
 
-    def ended(self) -> None:
-        """Nothing runs any more."""
-        self.doing = ""
-        self._changed()
+        def done() -> None:
+            self.doing = ""
+            self._ended()
+
+        self._lane.submit(lambda cancel: run_pair(job, cancel), show, done)
 
     def cancel(self) -> None:
         """Give up what runs; what was measured stays."""

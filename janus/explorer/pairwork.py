@@ -56,7 +56,7 @@ def run_pair(job: PairJob, cancel: threading.Event) -> Iterator:
     """
     from PIL import Image
 
-    from janus.runtime import LocalPair
+    from janus.runtime.pair import LocalPair
     from janus.runtime.session import RunSettings
     from janus.runtime.spot import measure_plan, measure_policy
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING
 
 from janus.explorer.behind import Lane
-from janus.network import Trace
 from janus.policy import POLICIES
-from janus.workbench import STEADY, Course, Leg, Question, Workbench, replays
+from janus.workbench import STEADY, Course, Leg, Question, Workbench, plans_for, policy_table, run_leg, stretches
+
+if TYPE_CHECKING:
+    from janus.network import Trace
+    from janus.runtime.replays import Replayer
 
 
 class Stopped(Exception):
@@ -28,6 +34,7 @@ class Replaying:
         self._legs: dict[str, Leg] = {}
         self._subject: tuple = ()
         self._wanted: tuple = ()
+        self._table: tuple | None = None
         self.running = False
 
     @property
@@ -54,6 +61,12 @@ class Replaying:
         done = f"the whole trace, {self.whole}" if known == len(POLICIES) else f"a clip, {known}"
         return f"replaying {done} of {len(POLICIES)} policies"
 
+    def table(self, course: Course):
+        """What `janus.workbench.policy_table` makes of it."""
+        if self._table is None or self._table[0] != course:
+            self._table = course, policy_table(self.legs, course)
+        return self._table[1]
+
     def leg(self, policy: str) -> Leg | None:
         """How a policy fared; None if that is not known yet."""
         return self._legs.get(policy)
@@ -75,19 +88,20 @@ class Replaying:
         )  # fmt: skip
         if subject == self._wanted and (self.running or self.whole == len(POLICIES)):
             return
+        known = {leg.policy: leg for leg in self._legs.values()} if subject == self._subject else {}
         self._wanted, self.running = subject, True
 
         def show(leg: Leg) -> None:
             if self.stale:
                 self._legs, self._subject = {}, subject
-            self._legs[leg.policy] = leg
+            self._legs[leg.policy], self._table = leg, None
             self._changed()
 
         def done() -> None:
             self.running = False
             self._changed()
 
-        self._lane.submit(lambda cancel: _until(cancel, bench, question, course, trace), show, done)
+        self._lane.submit(lambda cancel: all_legs(bench, question, course, trace, known, cancel), show, done)
 
     def cancel(self) -> None:
         """Give up what runs; what was replayed stays."""
@@ -97,17 +111,42 @@ class Replaying:
     def clear(self) -> None:
         """Forget everything."""
         self.cancel()
-        self._legs, self._subject, self._wanted = {}, (), ()
+        self._legs, self._table, self._subject, self._wanted = {}, None, (), ()
 
 
-def _until(cancel: threading.Event, bench: Workbench, question: Question, course: Course, trace: Trace) -> Iterator:
-    """Replays that end with the frame at hand when they are cancelled."""
+@cache
+def replayer() -> Replayer:
+    """The one process that replays for all screens of this kernel; it ends with it."""
+    from janus.runtime.replays import Replayer
+
+    one = Replayer()
+    atexit.register(one.stop)
+    return one
+
+
+def all_legs(
+    bench: Workbench, question: Question, course: Course, trace: Trace, known: dict[str, Leg], cancel: threading.Event
+) -> Iterator[Leg]:
+    """Every policy, over a clip and over the whole trace, but for what is known. Ends early when it is cancelled."""
 
     def on_frame() -> None:
         if cancel.is_set():
             raise Stopped
 
-    try:
-        yield from replays(bench, question, course, trace, on_frame)
-    except Stopped:
-        return
+    worker = replayer()
+    worker.start()
+    for span_s, policy in stretches(course, trace):
+        before = known.get(policy)
+        if before is not None and before.span_s >= span_s:
+            continue
+        if worker.ready or policy != course.policy:
+            leg = worker.leg(bench, question, course, trace, policy, span_s, cancel.is_set)
+        else:
+            # Until the process is there, something to see: the chosen policy over the clip takes no time.
+            try:
+                leg = run_leg(plans_for(bench, question), question, course, trace, policy, span_s, on_frame)
+            except Stopped:
+                leg = None
+        if leg is None:
+            return
+        yield leg

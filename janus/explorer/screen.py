@@ -77,8 +77,8 @@ class Explorer(ipywidgets.VBox):
         )  # fmt: skip
         self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
         self.desk = Desk(
-            self.stage, banner=self.banner, lane=self._lane, changed=self._desk_changed, more=self._more,
-            start=self._pause,
+            self.stage, banner=self.banner, lane=self._lane, asked=self._asked, more=self._show,
+            before=self.live.cancel, after=self._follow,
         )  # fmt: skip
         self.sentence, self.note = ipywidgets.HTML(), ipywidgets.HTML()
         self.sentence.add_class("janus-sentence")
@@ -132,19 +132,6 @@ class Explorer(ipywidgets.VBox):
         self.desk.follow(self._workbench, answer)
         self._show()
         self._outline()
-
-    def _desk_changed(self) -> None:
-        self.desk.follow(self._workbench, self.answer)
-        self._show()
-
-    def _more(self) -> None:
-        """Something came in at the desk; once no pair runs any more, accuracy may have the processor again."""
-        if not self.desk.measuring.running and not self.live.running:
-            self._follow()
-        self._show()
-
-    def _pause(self) -> None:
-        self.live.cancel()
 
     def _machines_changed(self) -> None:
         if self.panel.model.value is not self.source:
@@ -232,9 +219,9 @@ class Explorer(ipywidgets.VBox):
         return self.subject is not None and self.subject.images is not None and not self._busy
 
     @property
-    def _busy(self) -> bool:
-        """Whether something has the processor that must not be disturbed."""
-        return bool(self._doing) or self.desk.measuring.running
+    def _busy(self) -> str:
+        """What has the processor and must not be disturbed, in words."""
+        return self._doing or self.desk.measuring.doing
 
     def _follow(self) -> None:
         """Accuracy of the present plan, if it is to follow the controls."""
@@ -284,8 +271,9 @@ class Explorer(ipywidgets.VBox):
         live = live_html(row, wanted=self.live.wanted, running=running, stale=stale)
         self.sentence.value = self.desk.sentence(answer, self.stored, name, live)
         empty = f"no accuracy is stored<br>for {self.source.name.partition('.')[0]}"
-        measured = self.desk.measured(answer, name)
-        self.stage.show(answer, self.stored, self.live.rows(answer, name), self.panel.over.value, empty, measured)
+        if self.desk.planned:
+            measured = self.desk.measured(answer, name)
+            self.stage.show(answer, self.stored, self.live.rows(answer, name), self.panel.over.value, empty, measured)
         self.desk.show(answer)
         images = self.subject.images.name if self.subject and self.subject.images else ""
         self.note.value = note_html(
@@ -299,5 +287,5 @@ class Explorer(ipywidgets.VBox):
         self.panel.status.value = busy_html(doing)
         self.panel.evaluate.disabled = not self._measurable or bool(self.live.running)
         self.panel.cancel.disabled = not self.live.running
-        self.panel.calibrate.disabled = self.subject is None or self._busy
+        self.panel.calibrate.disabled = self.subject is None or bool(self._busy)
         self.desk.meet(self.subject, answer, self._fit, busy=bool(self._doing))

@@ -106,27 +106,39 @@ POINTS = [("◆", VERMILLION, "measured"), ("◇", VERMILLION, "model of that pa
 
 def _points(measured: pd.DataFrame | None) -> list[dict]:
     """Medians with their tenths, and what the model says of the pair that was measured; empty where none is."""
-    columns = ("split", "n", "median_ms", "above_ms", "below_ms", "modelled_ms", "word")
-    split, n, median, above, below, modelled, word = (
+    columns = (
+        "split",
+        "n",
+        "median_ms",
+        "above_ms",
+        "below_ms",
+        "shown_ms",
+        "shown_modelled_ms",
+        "modelled_ms",
+        "word",
+    )
+    split, n, median, above, below, shown, shown_modelled, modelled, word = (
         [[] for _ in columns] if measured is None else [measured[name].tolist() for name in columns]
     )
+    over = [] if measured is None else measured["over"].tolist()
     look = {"size": 9, "color": VERMILLION, "line": {"width": 1.5, "color": VERMILLION}}
     return [
         scatter(
-            x=split, y=median, mode="markers", name="measured", showlegend=False, cliponaxis=False,
-            marker=look | {"symbol": "diamond"},
-            customdata=[list(row) for row in zip(n, above, below, word, strict=True)],
+            x=split, y=shown, mode="markers", name="measured", showlegend=False, cliponaxis=False,
+            marker=look | {"symbol": ["triangle-up" if beyond else "diamond" for beyond in over]},
+            customdata=[list(row) for row in zip(n, median, above, below, word, strict=True)],
             error_y={
-                "type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": VERMILLION,
-                "thickness": 2, "width": 5,
+                "type": "data", "symmetric": False, "color": VERMILLION, "thickness": 2, "width": 5,
+                "array": [0 if beyond else more for beyond, more in zip(over, above, strict=True)],
+                "arrayminus": [0 if beyond else less for beyond, less in zip(over, below, strict=True)],
             },
-            hovertemplate="split %{x}: %{y:.3g} ms %{customdata[3]}, median of %{customdata[0]} frames "
-            "(slowest tenth +%{customdata[1]:.2g} ms, fastest −%{customdata[2]:.2g} ms)<extra></extra>",
+            hovertemplate="split %{x}: %{customdata[1]:.3g} ms %{customdata[4]}, median of %{customdata[0]} frames "
+            "(slowest tenth +%{customdata[2]:.2g} ms, fastest −%{customdata[3]:.2g} ms)<extra></extra>",
         ),
         scatter(
-            x=split, y=modelled, mode="markers", name="model of that pair", showlegend=False, cliponaxis=False,
-            marker=look | {"symbol": "diamond-open", "size": 12},
-            hovertemplate="split %{x}: %{y:.3g} ms modelled for the pair that was measured<extra></extra>",
+            x=split, y=shown_modelled, mode="markers", name="model of that pair", showlegend=False, cliponaxis=False,
+            marker=look | {"symbol": "diamond-open", "size": 13}, customdata=modelled,
+            hovertemplate="split %{x}: %{customdata:.3g} ms modelled for the pair that was measured<extra></extra>",
         ),
     ]  # fmt: skip
 

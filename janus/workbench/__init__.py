@@ -1,7 +1,7 @@
 """What the workbench answers: a question in, tables and one sentence out. All its arithmetic, no widget. Torch-free."""
 
 from janus.workbench.answer import Answer, Workbench, levels_of
-from janus.workbench.course import STEADY, Course, Leg, over_time, plans_for, replays
+from janus.workbench.course import STEADY, Course, Leg, over_time, plans_for, run_leg, stretches
 from janus.workbench.measured import measured_over_time, measured_run_words, measured_table, measured_words, pair_words
 from janus.workbench.question import JPEG, Question
 from janus.workbench.ranking import explain_course, on_time, policy_table
@@ -32,6 +32,7 @@ __all__ = [
     "pair_words",
     "plans_for",
     "policy_table",
-    "replays",
+    "run_leg",
+    "stretches",
     "token_table",
 ]

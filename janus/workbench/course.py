@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,6 +27,8 @@ STEADY = ""
 STEADY_S = 60.0
 # What is replayed first, so that there is something to see at once.
 CLIP_S = 20.0
+# It knows the trace: a bound for the others, and no rival.
+BOUND = "oracle"
 # Points in time that a figure shows; a frame each would be twenty thousand.
 BINS = 120
 # An axis reaches to the latency target or to the slowest frame, but not to so many times what is usual.
@@ -103,40 +105,48 @@ def plans_for(bench: Workbench, question: Question) -> PlanGrid:
     return PlanGrid.build(bench.device, bench.cloud, settings, accuracy=accuracy)
 
 
-def replays(
-    bench: Workbench, question: Question, course: Course, trace: Trace, on_frame: Callable[[], None] = lambda: None
-) -> Iterator[Leg]:
-    """All policies, the chosen one first: over a clip, then over the whole trace.
+def stretches(course: Course, trace: Trace) -> list[tuple[float, str]]:
+    """What to replay in which order, as seconds and a policy: all over a clip, then all over the whole trace.
 
-    Args:
-        bench: Model and machines.
-        question: Schedule, target, how things travel.
-        course: Pace, and which policy comes first.
-        trace: What ``course`` opens.
-        on_frame: Called after each frame; what it raises ends all.
+    The chosen policy comes first, and what takes longest comes last.
     """
-    grid = plans_for(bench, question)
-    believed = PolicySettings(rtt_ms=question.rtt_ms)
     names = sorted(POLICIES, key=lambda name: name != course.policy)
     # Two clips are hardly shorter than the whole.
     spans = (CLIP_S, trace.duration_s) if trace.duration_s > 2 * CLIP_S else (trace.duration_s,)
-    rivals = [make_policy(name, grid, believed).grid for name in POLICIES if name != "oracle"]
-    for span_s in spans:
-        settings = ReplaySettings(
-            mode="camera" if course.camera_fps else "closed", camera_fps=course.camera_fps or 1.0,
-            duration_s=span_s, rtt_ms=question.rtt_ms,
-        )  # fmt: skip
-        for name in names:
-            frames = replay(
-                trace, name, grid, question.slo_ms, settings, policy_settings=believed,
-                rivals=rivals if name == "oracle" else (), on_frame=on_frame,
-            )  # fmt: skip
-            answered = frames[np.isfinite(frames["modelled_ms"])]
-            yield Leg(
-                name, trace, span_s, span_s == trace.duration_s, summarise(frames).iloc[0].to_dict(),
-                over_time(frames, trace, span_s, question.slo_ms, bench.geometry.depth),
-                answered["split"].value_counts(normalize=True).to_dict(),
-            )  # fmt: skip
+    return [(span_s, name) for span_s in spans for name in names]
+
+
+def run_leg(
+    grid: PlanGrid, question: Question, course: Course, trace: Trace, policy: str, span_s: float,
+    on_frame: Callable[[], None] = lambda: None,
+) -> Leg:  # fmt: skip
+    """Replay one policy over the start of a trace.
+
+    Args:
+        grid: From `plans_for`.
+        question: Target and round trip.
+        course: Pace.
+        trace: What ``course`` opens.
+        policy: One of `POLICIES`.
+        span_s: How much of the trace.
+        on_frame: Called after each frame; what it raises ends the replay.
+    """
+    settings = ReplaySettings(
+        mode="camera" if course.camera_fps else "closed", camera_fps=course.camera_fps or 1.0, duration_s=span_s,
+        rtt_ms=question.rtt_ms,
+    )  # fmt: skip
+    believed = PolicySettings(rtt_ms=question.rtt_ms)
+    others = [name for name in POLICIES if name != BOUND] if policy == BOUND else []
+    frames = replay(
+        trace, policy, grid, question.slo_ms, settings, policy_settings=believed, on_frame=on_frame,
+        rivals=[make_policy(name, grid, believed).grid for name in others],
+    )  # fmt: skip
+    answered = frames[np.isfinite(frames["modelled_ms"])]
+    return Leg(
+        policy, trace, span_s, span_s == trace.duration_s, summarise(frames).iloc[0].to_dict(),
+        over_time(frames, trace, span_s, question.slo_ms, grid.geometry.depth),
+        answered["split"].value_counts(normalize=True).to_dict(),
+    )  # fmt: skip
 
 
 def over_time(frames: pd.DataFrame, trace: Trace, span_s: float, slo_ms: float, depth: int) -> pd.DataFrame:

@@ -23,8 +23,9 @@ def measured_table(answer: Answer, spots: Mapping[int, Mapping]) -> pd.DataFrame
     """What was measured of plans of the answer's level.
 
     Columns: ``split``, ``n``, ``median_ms``, ``above_ms`` and ``below_ms`` (to the slowest and the fastest tenth),
-    ``modelled_ms`` (of the pair that ran, not of the profiles in the bars), ``word`` (measured or emulated).
-    ``attrs["top_ms"]`` is a top of the axis that holds bars and points.
+    ``modelled_ms`` (of the pair that ran, not of the profiles in the bars), ``word`` (measured or emulated); and for
+    the figure ``shown_ms`` and ``shown_modelled_ms`` (within the axis) and ``over`` (whether the median is beyond it).
+    ``attrs["top_ms"]`` is a top of the axis that holds the bars and, if they are not far off, the points.
 
     Args:
         answer: What it stands beside.
@@ -39,9 +40,13 @@ def measured_table(answer: Answer, spots: Mapping[int, Mapping]) -> pd.DataFrame
         for split, spot in sorted(spots.items())
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=names)
-    top = answer.latency.attrs["top_ms"]
-    highest = max([top, *(HEADROOM * max(spot["p90_ms"], spot["modelled_ms"]) for spot in spots.values())])
-    table.attrs = {"top_ms": min(highest, TALLEST * top)}
+    bars = answer.latency.attrs["top_ms"]
+    highest = max([bars, *(HEADROOM * max(spot["p90_ms"], spot["modelled_ms"]) for spot in spots.values())])
+    top = min(highest, TALLEST * bars)
+    table["shown_ms"] = table["median_ms"].clip(upper=EDGE * top)
+    table["shown_modelled_ms"] = table["modelled_ms"].clip(upper=EDGE * top)
+    table["over"] = table["median_ms"] > EDGE * top
+    table.attrs = {"top_ms": top}
     return table
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from janus.policy import POLICIES
-from janus.workbench.course import Course, Leg
+from janus.workbench.course import BOUND, Course, Leg
 from janus.workbench.question import Question
 from janus.workbench.sentence import Sentence
 from janus.workbench.words import NBSP, mbps, ms, percent
@@ -20,8 +20,6 @@ RANKED = {
     "late_percent": min, "p50_ms": min, "p95_ms": min, "p99_ms": min, "throughput_fps": max, "sent_mb": min,
     "top1": max,
 }  # fmt: skip
-# It knows the trace: a bound for the others, and no rival.
-BOUND = "oracle"
 # Why a policy chooses what it does.
 BECAUSE = {
     "device-only": "it never asks the network",
@@ -140,7 +138,7 @@ def _rivals(leg: Leg, table: pd.DataFrame) -> str:
         return ""
     least = same.loc[same["late_percent"].idxmin()]
     parts = [
-        "No other policy is late less often" if least["policy"] == leg.policy
+        "No other policy is late less often" if least["late_percent"] >= 100 * leg.summary["violation_ratio"]
         else f"Late least often: {spoken_policy(least['policy'])}, {percent(least['late_percent'])}"
     ]  # fmt: skip
     bound = table[(table["span_s"] == leg.span_s) & (table["policy"] == BOUND)]
