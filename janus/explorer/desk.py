@@ -201,10 +201,9 @@ class Desk(ipywidgets.VBox):
 
     def show(self, answer: Answer) -> None:
         """The view that was chosen."""
-        planned = self.planned
-        self._stage.layout.display = "" if planned else "none"
-        self.course_view.layout.display = "none" if planned else ""
-        if not planned:
+        for view, seen in ((self._stage, self.planned), (self.course_view, not self.planned)):
+            (view.remove_class if seen else view.add_class)("janus-hidden")
+        if not self.planned:
             course, question = self.course_view.course, answer.question
             leg = self.replaying.leg(course.policy)
             top = leg.over_time.attrs["top_ms"] if leg else None

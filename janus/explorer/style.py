@@ -43,6 +43,7 @@ CSS = """
 .janus-figures.js-plotly-plot text { fill: var(--jp-ui-font-color1, #444) !important; }
 .janus-figures.js-plotly-plot .annotation-text[style*="213, 94, 0"] { fill: #D55E00 !important; }
 .janus-figures.js-plotly-plot rect.bg[style*="254, 254, 254"] { fill: var(--jp-layout-color0, #fff) !important; }
+.janus-explorer .janus-hidden.janus-hidden { display: none !important; }
 .janus-tabs { align-items: center; margin: 0; }
 .janus-views .widget-toggle-button { margin: 0 2px 0 0; line-height: 22px; height: 24px; }
 .janus-views .widget-toggle-button.mod-active::before { content: "\\25B8  "; }

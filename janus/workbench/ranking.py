@@ -28,8 +28,7 @@ BECAUSE = {
     "neurosurgeon": "it takes the split that is fastest by its estimate of the bandwidth, and never merges",
     "tome": "it merges equally many tokens in each block, whatever the target, and takes the split that is fastest by "
     "its estimate of the bandwidth",
-    "janus": "it takes the smallest level whose fastest split meets the SLO by its estimate of the bandwidth, else the "
-    "fastest plan",
+    "janus": "it takes the smallest level whose fastest split meets the SLO by its estimate of the bandwidth",
     "janus-robust": "it weighs the chance of a late answer against accuracy, and finishes on the device when the link "
     "stalls",
     "oracle": "it knows the trace",
@@ -84,12 +83,12 @@ def explain_course(leg: Leg, table: pd.DataFrame, question: Question, course: Co
     name = spoken_policy(leg.policy)
     late, p95 = 100 * own["violation_ratio"], own["p95_ms"]
     over = "the first " if not leg.whole else ""
-    pace = f"a camera of {course.camera_fps:g} frames/s" if course.camera_fps else "frame after frame"
+    pace = f", {course.camera_fps:g}{NBSP}frames/s" if course.camera_fps else ""
     lost = "frames are dropped" if course.camera_fps else "answers never come"
     tail = f"p95 none, for so many {lost}" if math.isinf(p95) else f"p95 {ms(p95)}"
     choice = (
-        f"Over {over}{leg.span_s:g}{NBSP}s of {spoken_trace(leg)}, {pace}, {name} is late in {percent(late)} of "
-        f"{own['frames']:,} frames under an SLO of {ms(question.slo_ms)}: modelled p50 {ms(own['p50_ms'])}, {tail}."
+        f"Over {over}{leg.span_s:g}{NBSP}s of {spoken_trace(leg)}{pace}, {name} is late in {percent(late)} of "
+        f"{own['frames']:,} frames (SLO {ms(question.slo_ms)}): modelled p50 {ms(own['p50_ms'])}, {tail}."
     )
     return Sentence(
         choice=choice, reason=_reason(leg, name, question, depth), rivals=_rivals(leg, table),
@@ -151,6 +150,4 @@ def _accuracy(own: dict) -> str:
     known = own["expected_accuracy"]
     if math.isnan(known):
         return "Expected accuracy: none is stored for these plans."
-    timely = own["timely_accuracy"]
-    counted = "" if math.isnan(timely) else f"; {percent(timely)} if a late answer counts as wrong"
-    return f"Expected accuracy {percent(known)} (stored{counted})."
+    return f"Expected accuracy {percent(known)} (stored)."
