@@ -177,9 +177,10 @@ def over_time(frames: pd.DataFrame, trace: Trace, span_s: float, slo_ms: float, 
     usual = plans.sort_values("count", kind="stable").drop_duplicates("bin", keep="last").set_index("bin")
     table = pd.DataFrame({"time_s": edges[:-1], "uplink_mbps": mbps})
     table = table.join(found).join(usual[["split", "level"]])
-    usual_ms = float(np.nanmax([slo_ms, np.nanmedian(table["p50_ms"])]))
-    slowest = float(np.nanmax([slo_ms, *table["worst_ms"]]))
-    top = HEADROOM * min(slowest, TALLEST * usual_ms)
+    # pandas skips what is missing, here perhaps all.
+    usual_ms = max(slo_ms, table["p50_ms"].fillna(0.0).median())
+    slowest = max(slo_ms, table["worst_ms"].fillna(0.0).max())
+    top = float(HEADROOM * min(slowest, TALLEST * usual_ms))
     late = table["late_percent"] > 0
     table["late_at_ms"] = table["worst_ms"].fillna(math.inf).clip(upper=EDGE * top).where(late)
     table.attrs = {"top_ms": top, "depth": depth, "span_s": span_s}
