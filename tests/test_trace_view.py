@@ -281,7 +281,12 @@ def test_reset_and_plain_values_bring_the_view_back(made, quick):  # noqa: F811
     """Each setting is a string or a number, and can be put back without a word to anyone."""
     explorer = opened(made)
     desk = explorer.desk
-    for name, value in {"trace": "lte-static@3", "policy": "mixed", "camera_fps": 30.0, "measure_on": "imitated"}.items():
+    for name, value in {
+        "trace": "lte-static@3",
+        "policy": "mixed",
+        "camera_fps": 30.0,
+        "measure_on": "imitated",
+    }.items():
         desk.settings[name][0].put(value)
         assert desk.settings[name][0].value == value
     assert desk.course_view.course == Course(trace="lte-static@3", policy="mixed", camera_fps=30.0)

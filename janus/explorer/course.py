@@ -21,7 +21,7 @@ from janus.workbench.words import ms, significant
 
 # What the menu calls a trace that is named in the box beside it.
 OWN = "own"
-HEIGHT = 488
+HEIGHT = 404
 MARGIN = {"l": 46, "r": 42, "t": 20, "b": 38}
 # Bandwidth, split, level, latency, from above, on one axis of time.
 PLACES = tuple(
@@ -55,7 +55,7 @@ class TraceField(ipywidgets.HBox):
         traces = [("steady, as on the left", STEADY), *((_title(name), name) for name in names), ("another …", OWN)]
         self.menu = Choice("Uplink", traces, STEADY, guard=guard, changed=self._chosen,
                            tooltip="Which bandwidth the frames meet.")  # fmt: skip
-        self.menu.layout, self.menu.style = {"flex": "1 1 190px", "width": "auto"}, {"description_width": "46px"}
+        self.menu.layout, self.menu.style = {"flex": "1 1 190px", "width": "auto"}, {"description_width": "52px"}
         self.box = ipywidgets.Text(
             continuous_update=False, placeholder="a file, or 5g-driving@7",
             tooltip="A trace's file (CSV, Mahimahi, two columns), a folder's trace as FOLDER:NAME, or a class and a "
@@ -124,11 +124,11 @@ class CourseView(ipywidgets.VBox):
         self.policy = Choice("Policy", list(POLICIES), usual.policy, **ask,
                              tooltip="Which policy is shown over time; the table has all.")  # fmt: skip
         for menu in (self.pace, self.policy):
-            menu.layout, menu.style = {"flex": "1 1 170px", "width": "auto"}, {"description_width": "46px"}
+            menu.layout, menu.style = {"flex": "1 1 170px", "width": "auto"}, {"description_width": "52px"}
         row = ipywidgets.HBox([self.trace, self.pace, self.policy], layout={"flex_flow": "row wrap"})
         row.add_class("janus-course-menus")
-        self._plots = ipywidgets.Box(layout={"flex": "3 1 380px", "min_width": "0"})
-        self.table = ipywidgets.HTML(layout={"flex": "2 1 360px", "min_width": "0"})
+        self._plots = ipywidgets.Box(layout={"flex": "1 1 330px", "min_width": "0"})
+        self.table = ipywidgets.HTML(layout={"flex": "0 0 390px", "min_width": "0"})
         self.table.add_class("janus-policies")
         body = ipywidgets.HBox([self._plots, self.table], layout={"flex_flow": "row wrap"})
         super().__init__([row, body], layout={"flex": "1 1 auto", "min_width": "0"})

@@ -25,14 +25,20 @@ export default {
       return figures.length;
     };
     let waiting = true;
-    const wait = () => { if (!find() && waiting) requestAnimationFrame(wait); };
+    // Another figure may come later.
+    const grown = new MutationObserver(find);
+    const wait = () => {
+      if (find()) grown.observe(el.closest(".janus-explorer"), { childList: true, subtree: true });
+      else if (waiting) requestAnimationFrame(wait);
+    };
     wait();
-    // Which of the two is drawn first is not known, and another figure may come later.
+    // Which of the two is drawn first is not known.
     const drawn = () => { find(); resize(); };
     document.addEventListener("plotlywidget-after-render", drawn);
     return () => {
       waiting = false;
       watch.disconnect();
+      grown.disconnect();
       document.removeEventListener("plotlywidget-after-render", drawn);
     };
   },

@@ -21,7 +21,7 @@ from janus.workbench import Answer, accuracy_table
 from janus.workbench.sentence import spoken
 from janus.workbench.words import kilobytes, ms
 
-HEIGHT = 522
+HEIGHT = 446
 # Left: tokens over latency, whose bars stand below one another; right: accuracy over the picture.
 LEFT, RIGHT = (0.0, 0.53), (0.645, 1.0)
 UPPER, LOWER = (0.61, 1.0), (0.0, 0.385)

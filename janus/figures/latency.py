@@ -101,7 +101,7 @@ def latency_figure(
     return figure([*bars, sums, mark, *points], layout)
 
 
-POINTS = [("◆", VERMILLION, "measured"), ("◇", VERMILLION, "model of that pair")]
+POINTS = [("◆", VERMILLION, "measured"), ("◇", VERMILLION, "its model")]
 
 
 def _points(measured: pd.DataFrame | None) -> list[dict]:
