@@ -84,6 +84,8 @@ class Desk(ipywidgets.VBox):
     ):  # fmt: skip
         self._banner, self._more, self._before, self._after = banner, more, before, after
         guard = banner.guard
+        self.replaying: Replaying
+        self.measuring: Measuring
         self.lanes = (
             lane("replays", failed=lambda why: self._failed(self.replaying, why)),
             lane("pair", failed=lambda why: self._failed(self.measuring, why)),
