@@ -152,3 +152,15 @@ def test_fetch_names_a_place_that_cannot_be(root, tmp_path):
     arguments = ["traces", "--from", str(root), "--out", str(tmp_path / "file.md" / "deep")]
     with pytest.raises(JanusError, match="the folder cannot be made"):
         CliRunner().invoke(command, arguments, catch_exceptions=False)
+
+
+def test_a_class_and_a_seed_make_a_fresh_trace():
+    """The same words give the same trace, another seed another; seed 0 is the one that is shipped."""
+    fresh = find_trace("5g-driving@7")
+
+    assert fresh.name == "generated-5g-driving@7" and fresh.kind == "generated" and fresh.duration_s == 300
+    assert fresh.uplink_mbps.tolist() == find_trace("generated-5g-driving@7").uplink_mbps.tolist()
+    assert fresh.uplink_mbps.tolist() != find_trace("5g-driving").uplink_mbps.tolist()
+    assert find_trace("5g-driving@0").mean_mbps == pytest.approx(find_trace("5g-driving").mean_mbps, rel=1e-3)
+    with pytest.raises(JanusError, match="the seed 'x' is no whole number"):
+        find_trace("5g-driving@x")

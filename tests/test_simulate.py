@@ -386,3 +386,18 @@ def test_robust_beats_published_janus_on_a_recorded_drive(shared):
 
     assert tables["janus-robust"]["violated"].sum() < tables["janus"]["violated"].sum()
     assert needless["janus-robust"] <= 0.7 * needless["janus"]
+
+
+def test_a_replay_ends_when_nobody_wants_it_any_more():
+    """What is called after each frame may end it."""
+    frames = []
+
+    def on_frame():
+        frames.append(1)
+        if len(frames) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay(steps([5.0] * 100), "janus", small_grid(), 200.0, on_frame=on_frame)
+
+    assert len(frames) == 3

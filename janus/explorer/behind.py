@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple
 
 CLOSING_S = 10.0
@@ -122,10 +122,16 @@ class Lane:
             self._post(lambda: None if cancel.is_set() else call())
 
         try:
-            for result in job.work(cancel):
-                if cancel.is_set():
-                    return
-                deliver(lambda result=result: job.show(result))
+            results = job.work(cancel)
+            try:
+                for result in results:
+                    if cancel.is_set():
+                        return
+                    deliver(lambda result=result: job.show(result))
+            finally:
+                # Not when the garbage is collected: what a job has opened is closed before the next one begins.
+                if isinstance(results, Generator):
+                    results.close()
         except Exception as why:  # whatever it is, it belongs on the screen, not into a thread's end
             deliver(lambda why=why: self._failed(why))
         else:

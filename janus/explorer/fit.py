@@ -8,22 +8,38 @@ RESIZE = """
 export default {
   render({ el }) {
     const resize = () => window.dispatchEvent(new Event("resize"));
-    let width = 0, waiting = true;
+    const seen = new Map();
     const watch = new ResizeObserver((entries) => {
-      const now = Math.round(entries[0].contentRect.width);
-      if (now && now !== width) { width = now; resize(); }
+      let other = false;
+      for (const { target, contentRect } of entries) {
+        const now = Math.round(contentRect.width);
+        // A view that was hidden may have missed a change.
+        other ||= now > 0 && now !== seen.get(target);
+        seen.set(target, now);
+      }
+      if (other) resize();
     });
     const find = () => {
-      const figures = el.closest(".janus-explorer")?.querySelector(".janus-figures");
-      if (figures) watch.observe(figures); else if (waiting) requestAnimationFrame(find);
+      const figures = el.closest(".janus-explorer")?.querySelectorAll(".janus-figures") ?? [];
+      figures.forEach((figure) => watch.observe(figure));
+      return figures.length;
     };
-    find();
+    let waiting = true;
+    // Another figure may come later.
+    const grown = new MutationObserver(find);
+    const wait = () => {
+      if (find()) grown.observe(el.closest(".janus-explorer"), { childList: true, subtree: true });
+      else if (waiting) requestAnimationFrame(wait);
+    };
+    wait();
     // Which of the two is drawn first is not known.
-    document.addEventListener("plotlywidget-after-render", resize);
+    const drawn = () => { find(); resize(); };
+    document.addEventListener("plotlywidget-after-render", drawn);
     return () => {
       waiting = false;
       watch.disconnect();
-      document.removeEventListener("plotlywidget-after-render", resize);
+      grown.disconnect();
+      document.removeEventListener("plotlywidget-after-render", drawn);
     };
   },
 };

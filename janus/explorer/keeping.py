@@ -16,6 +16,7 @@ from janus.pictures import drawn_pictures
 
 if TYPE_CHECKING:
     from janus.explorer.bar import Bar
+    from janus.explorer.desk import Desk
     from janus.explorer.live import LiveAccuracy
     from janus.explorer.machines import Machines
     from janus.explorer.panel import Panel
@@ -30,6 +31,7 @@ class Keeping:
     panel: Panel
     stage: Stage
     bar: Bar
+    desk: Desk
     live: LiveAccuracy
     source: ModelSource
     subject: Subject | None
@@ -47,6 +49,7 @@ class Keeping:
     def reset(self) -> None:
         """Everything as it was at first."""
         self.live.clear()
+        self.desk.clear()
         self.restore(self._first)
         self.bar.forget()
 

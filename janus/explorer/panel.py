@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ipywidgets
 
@@ -30,7 +30,7 @@ COUNTS = [16, 32, 64, 100, 150, 200, 300, 400, 500, 650, 800, 1000, 2000, 5000]
 class Setting(NamedTuple):
     """A control that a state restores, and what it says where a state is silent: the same for ever in one version."""
 
-    control: Number | Choice | Tick
+    control: Any  # with `value`, `put` and `read`
     default: object
 
 

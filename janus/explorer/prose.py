@@ -55,10 +55,13 @@ def busy_html(doing: str) -> str:
 
 def note_html(
     source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None, images: str,
-    real: AccuracyTable | None = None,
+    real: AccuracyTable | None = None, *, pair: str = "",
 ) -> str:  # fmt: skip
-    """One line on where every number comes from."""
+    """One line on where every number comes from; ``pair`` says it of what two processes measured."""
     parts = [f"<b>Modelled:</b> all latencies, from {_machine(device)} as device and {_machine(cloud)} as cloud."]
+    if pair:
+        word, colon, rest = pair.partition(":")
+        parts.append(f"<b>{html.escape(word + colon)}</b>{html.escape(rest)}")
     known = [html.escape(table.model) for table in (stored, real) if table is not None]
     if known:
         parts.append(f"<b>Stored:</b> accuracy of {' and '.join(known)}, from <code>data/accuracy</code>.")

@@ -7,32 +7,25 @@ from pathlib import Path
 
 import ipywidgets
 
+from janus.explorer import sources as kept
 from janus.explorer import state as states
 from janus.explorer.banner import Banner
 from janus.explorer.bar import Bar
 from janus.explorer.behind import Lane, kernel_post
+from janus.explorer.desk import Desk
 from janus.explorer.fit import KeepWidth
 from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.machines import THIS, Machines
 from janus.explorer.panel import Panel
-from janus.explorer.prose import busy_html, live_html, note_html, sentence_html
+from janus.explorer.prose import busy_html, live_html, note_html
 from janus.explorer.shelf import Shelf
-from janus.explorer.sources import (
-    ModelSource,
-    find_source,
-    hub_sources,
-    image_folder,
-    model_sources,
-    real_accuracy,
-    stored_accuracy,
-)
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load, outlines
 from janus.pictures import drawn_pictures
 from janus.profile import LatencyProfile
-from janus.workbench import Question, Workbench, accuracy_table, explain
+from janus.workbench import Question, Workbench, accuracy_table
 
 # A slider that is dragged sends dozens of values; what is slow waits until it rests.
 SETTLE_S = 0.3
@@ -66,8 +59,10 @@ class Explorer(Keeping, ipywidgets.VBox):
         fit: str | None = None, device=None, cloud=None, question: Question | None = None,
         state: str | None = None, calibrate: bool = True, live: bool = True, seed: int = 0,
     ):  # fmt: skip
-        self._sources = list(dict.fromkeys(([find_source(model, weights)] if model else []) + model_sources()))
-        folder = image_folder()
+        self._sources = list(
+            dict.fromkeys(([kept.find_source(model, weights)] if model else []) + kept.model_sources())
+        )
+        folder = kept.image_folder()
         self._images = images or folder
         self._fit = fit or ("squash" if images is None and folder else "crop")
         first = vars(question or Question()) | {"follow": live, "seed": seed}
@@ -90,6 +85,11 @@ class Explorer(Keeping, ipywidgets.VBox):
         )  # fmt: skip
         self.bar = Bar(guard=guard, restore=self.restore)
         self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
+        self.desk = Desk(
+            self.stage, banner=self.banner, lane=self._lane, asked=self._asked, more=self._show,
+            before=self.live.cancel, after=self._follow,
+        )  # fmt: skip
+        self.panel.settings |= self.desk.settings
         self.sentence, self.note = ipywidgets.HTML(), ipywidgets.HTML()
         self.sentence.add_class("janus-sentence")
         self.note.add_class("janus-note")
@@ -101,7 +101,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         self.shelf = Shelf(guard=guard, sheets=self.sheets, facts=self._facts, browser=self.bar.browser)
         with lock:
             self.reset()
-        parts = [self.bar, self.sentence, self.stage, self.note, self.shelf]
+        parts = [self.bar, self.sentence, self.desk, self.note, self.shelf]
         right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
         super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
@@ -112,12 +112,12 @@ class Explorer(Keeping, ipywidgets.VBox):
     def __repr__(self) -> str:
         return "janus.Explorer()"
 
-    def _lane(self, name: str, settle_s: float = 0.0) -> Lane:
-        return Lane(name, post=self._post, failed=self._failed, settle_s=settle_s)
+    def _lane(self, name: str, settle_s: float = 0.0, failed=None) -> Lane:
+        return Lane(name, post=self._post, failed=failed or self._failed, settle_s=settle_s)
 
     def settle(self, timeout_s: float = 60.0) -> bool:
         """In a script, wait for what runs behind the screen; in a notebook it comes in when the cell is over."""
-        lanes = (self._loading, self._hub, self._outlining, self._measuring)
+        lanes = (self._loading, self._hub, self._outlining, *self.desk.lanes, self._measuring)
         return all(lane.join(timeout_s) for lane in lanes)
 
     # -- what a person does ------------------------------------------------------------------------------------------
@@ -130,6 +130,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         if self.panel.auto_split.value:
             self.panel.split.put(answer.plan.split)
         self._follow()
+        self.desk.follow(self._workbench, answer)
         self._show()
         self._outline()
 
@@ -148,10 +149,10 @@ class Explorer(Keeping, ipywidgets.VBox):
 
     # -- the model and the machines ----------------------------------------------------------------------------------
 
-    def _open(self, source: ModelSource, device: str | None = None, cloud: str | None = None) -> None:
+    def _open(self, source: kept.ModelSource, device: str | None = None, cloud: str | None = None) -> None:
         """Latencies of a model at once; its weights behind, if they are not there already."""
         loaded = self.subject is not None and self.subject.source == source
-        self.source, self.stored, self._real = source, stored_accuracy(source.name), real_accuracy(source)
+        self.source, self.stored, self._real = source, kept.stored_accuracy(source.name), kept.real_accuracy(source)
         self.panel.model.put(source, [(one.title, one) for one in self._sources])
         if not loaded:
             self.subject = None
@@ -211,14 +212,19 @@ class Explorer(Keeping, ipywidgets.VBox):
 
     def _hub_answered(self, there: bool) -> None:
         if there:
-            self._sources += hub_sources(self._sources)
+            self._sources += kept.hub_sources(self._sources)
             self.panel.model.put(self.source, [(one.title, one) for one in self._sources])
 
     # -- what comes in behind ----------------------------------------------------------------------------------------
 
     @property
     def _measurable(self) -> bool:
-        return self.subject is not None and self.subject.images is not None and not self._doing
+        return self.subject is not None and self.subject.images is not None and not self._busy
+
+    @property
+    def _busy(self) -> str:
+        """What has the processor and must not be disturbed, in words."""
+        return self._doing or self.desk.measuring.doing
 
     def _follow(self) -> None:
         """Accuracy of the present plan, if it is to follow the controls."""
@@ -267,21 +273,28 @@ class Explorer(Keeping, ipywidgets.VBox):
         row = here or (self.live.row(self.live.latest) if stale else None)
         label = self.source.label
         live = live_html(row, wanted=self.live.wanted, running=running, stale=stale, label=label)
-        self.sentence.value = sentence_html(explain(answer, self.stored, self._real), met=answer.met, live=live)
+        self.sentence.value = self.desk.sentence(answer, self.stored, self._real, name, live)
         empty = f"no accuracy is stored<br>for {self.source.title}"
         self.accuracy = accuracy_table(answer, self.stored, self.live.rows(answer, name), self._real)
-        self.stage.show(answer, self.accuracy, over=self.panel.over.value, empty=empty, label=label)
+        if self.desk.planned:
+            self.stage.show(
+                answer, self.accuracy, over=self.panel.over.value, empty=empty, label=label,
+                measured=self.desk.measured(answer, name),
+            )  # fmt: skip
+        self.desk.show(answer)
         images = self.subject.images.name if self.subject and self.subject.images else ""
         self.note.value = note_html(
-            self.source, self._workbench.device, self._workbench.cloud, self.stored, images, self._real
+            self.source, self._workbench.device, self._workbench.cloud, self.stored, images, self._real,
+            pair=self.desk.note(answer, name),
         )  # fmt: skip
         self.bar.show(self.state)
         self.shelf.refresh()
-        doing = self._doing
+        doing = self._doing or self.desk.doing
         if self.live.running:
             so_far = self.live.row(self.live.running)
             doing = f"accuracy: {so_far['n'] if so_far else 0} of {self.live.wanted} images"
         self.panel.status.value = busy_html(doing)
         self.panel.evaluate.disabled = not self._measurable or bool(self.live.running)
         self.panel.cancel.disabled = not self.live.running
-        self.panel.calibrate.disabled = self.subject is None or bool(self._doing)
+        self.panel.calibrate.disabled = self.subject is None or bool(self._busy)
+        self.desk.meet(self.subject, answer, self._fit, busy=bool(self._doing))

@@ -24,7 +24,7 @@ from janus.workbench.words import kilobytes, ms
 if TYPE_CHECKING:
     import pandas as pd
 
-HEIGHT = 522
+HEIGHT = 446
 # Left: tokens over latency, whose bars stand below one another; right: accuracy over the picture.
 LEFT, RIGHT = (0.0, 0.53), (0.645, 1.0)
 UPPER, LOWER = (0.61, 1.0), (0.0, 0.385)
@@ -94,12 +94,29 @@ class Stage(ipywidgets.Box):
         self.picture.add_class("janus-picture")
         self.why_not = ""
 
-    def show(self, answer: Answer, accuracy: pd.DataFrame, *, over: str, empty: str, label: str) -> None:
-        """Bring the figures up to ``answer``, and ``accuracy``, which is a `janus.workbench.accuracy_table` of it."""
+    def show(
+        self, answer: Answer, accuracy: pd.DataFrame, *, over: str, empty: str, label: str, measured=None
+    ) -> None:  # fmt: skip
+        """Bring the figures up to ``answer``.
+
+        Args:
+            answer: What the figures show.
+            accuracy: A `janus.workbench.accuracy_table` of it.
+            over: What accuracy is drawn over.
+            empty: What stands where no accuracy is known.
+            label: Of the model, where its numbers need one.
+            measured: A `janus.workbench.measured_table`: points beside the bars.
+        """
         q, plan = answer.question, answer.plan
         self.figures = (
             tokens_figure(answer.tokens, split=plan.split, cut=cut_words(answer)),
-            latency_figure(answer.latency, slo_ms=q.slo_ms, slo=f"SLO<br>{ms(q.slo_ms)}", level=level_words(answer)),
+            latency_figure(
+                answer.latency,
+                slo_ms=q.slo_ms,
+                slo=f"SLO<br>{ms(q.slo_ms)}",
+                level=level_words(answer),
+                measured=measured,
+            ),
             accuracy_figure(
                 accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms, unit=UNITS[q.family],
                 empty=empty, label=label,

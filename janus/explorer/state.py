@@ -119,8 +119,9 @@ def write(
     if name := images_name(images):
         fields["images"] = name
     for name, (control, default) in panel.settings.items():
-        if control.value != default:
-            fields[name] = control.value
+        value = getattr(control, "kept", control.value)
+        if value != default:
+            fields[name] = value
     for name, tick, number in (("level", panel.auto_level, panel.level), ("split", panel.auto_split, panel.split)):
         if not tick.value:
             fields[name] = number.value

@@ -39,6 +39,23 @@ CSS = """
 .janus-picture .pair figure { margin: 0; flex: 1 1 0; min-width: 0; max-width: 210px; }
 .janus-picture .pair img { width: 100%; display: block; }
 .janus-picture figcaption { font-size: 11px; line-height: 1.3; padding-top: 2px; }
+.janus-course .janus-figures { flex: 1 1 0; width: 0; }
+.janus-explorer .janus-hidden.janus-hidden { display: none !important; }
+.janus-tabs { align-items: center; margin: 0; }
+.janus-views .widget-toggle-button { margin: 0 2px 0 0; line-height: 22px; height: 24px; }
+.janus-views .widget-toggle-button.mod-active::before { content: "\\25B8  "; }
+.janus-course-menus { align-items: center; }
+.janus-policies table { border-collapse: collapse; width: 100%; font-size: 11.5px; line-height: 1.25; }
+.janus-policies caption { text-align: left; font-size: 13.5px; font-weight: 600; padding-bottom: 3px; }
+.janus-policies th, .janus-policies td { padding: 1px 3px; text-align: right; white-space: nowrap; font-weight: 400;
+  background: transparent; border: 0; border-bottom: 1px solid var(--janus-line); }
+.janus-policies th[scope=row] { text-align: left; }
+.janus-policies thead th:first-child { text-align: left; }
+.janus-policies thead th { font-weight: 600; vertical-align: bottom; }
+.janus-policies td b { font-weight: 700; }
+.janus-policies tr.chosen th, .janus-policies tr.chosen td { font-weight: 700;
+  background: var(--jp-layout-color2, #eee); }
+.janus-policies p { font-size: 11.5px; line-height: 1.3; margin: 4px 0 0 0; color: var(--jp-ui-font-color2, #666); }
 .janus-picture h4 { margin: 0 0 2px 0; font-size: 13.5px; font-weight: 600; line-height: 1.3; }
 .janus-explorer { --jp-widgets-margin: 1px; --jp-widgets-inline-margin: 3px; --jp-widgets-inline-height: 25px;
   --jp-widgets-inline-label-width: 60px; }

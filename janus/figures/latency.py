@@ -37,14 +37,17 @@ PARTS: dict[str, tuple[str, dict]] = {
 }
 
 
-def latency_figure(table: pd.DataFrame, *, slo_ms: float, slo: str, level: str) -> Figure:
-    """One stacked bar for each split, the SLO as a line, the plan marked.
+def latency_figure(
+    table: pd.DataFrame, *, slo_ms: float, slo: str, level: str, measured: pd.DataFrame | None = None
+) -> Figure:
+    """One stacked bar for each split, the SLO as a line, the plan marked, measured points beside the bars.
 
     Args:
         table: From `janus.workbench.latency_table`.
         slo_ms: The latency target.
         slo: The target in words, for the line.
         level: The level in words, for the title.
+        measured: From `janus.workbench.measured_table`.
     """
     x = table["position"].tolist()
     bars = [
@@ -67,7 +70,8 @@ def latency_figure(table: pd.DataFrame, *, slo_ms: float, slo: str, level: str) 
         marker={"symbol": "triangle-up", "size": 12, "color": VERMILLION, "line": {"width": 1, "color": WHITE}},
         cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip
-    top = table.attrs["top_ms"]
+    top = table.attrs["top_ms"] if measured is None else measured.attrs["top_ms"]
+    points = _points(measured)
     layout = base(f"Modelled latency of every split, {level}", "split: blocks on the device", "modelled latency, ms")
     layout["barmode"] = "stack"
     layout["bargap"] = 0.25
@@ -92,8 +96,51 @@ def latency_figure(table: pd.DataFrame, *, slo_ms: float, slo: str, level: str) 
              yanchor="top", textangle=-90, borderpad=0, bgcolor=PAPER, font={"size": SMALL_PX})
         for row in table[table["over"]].itertuples()
     ]  # fmt: skip
-    layout["meta"] = key([(square(marker), marker["color"], name) for name, marker in PARTS.values()])
-    return figure([*bars, sums, mark], layout)
+    signs = [(square(marker), marker["color"], name) for name, marker in PARTS.values()]
+    layout["meta"] = key(signs if measured is None or measured.empty else [*signs, *POINTS])
+    return figure([*bars, sums, mark, *points], layout)
+
+
+POINTS = [("◆", VERMILLION, "measured"), ("◇", VERMILLION, "its model")]
+
+
+def _points(measured: pd.DataFrame | None) -> list[dict]:
+    """Medians with their tenths, and what the model says of the pair that was measured; empty where none is."""
+    columns = (
+        "split",
+        "n",
+        "median_ms",
+        "above_ms",
+        "below_ms",
+        "shown_ms",
+        "shown_modelled_ms",
+        "modelled_ms",
+        "word",
+    )
+    split, n, median, above, below, shown, shown_modelled, modelled, word = (
+        [[] for _ in columns] if measured is None else [measured[name].tolist() for name in columns]
+    )
+    over = [] if measured is None else measured["over"].tolist()
+    look = {"size": 9, "color": VERMILLION, "line": {"width": 1.5, "color": VERMILLION}}
+    return [
+        scatter(
+            x=split, y=shown, mode="markers", name="measured", showlegend=False, cliponaxis=False,
+            marker=look | {"symbol": ["triangle-up" if beyond else "diamond" for beyond in over]},
+            customdata=[list(row) for row in zip(n, median, above, below, word, strict=True)],
+            error_y={
+                "type": "data", "symmetric": False, "color": VERMILLION, "thickness": 2, "width": 5,
+                "array": [0 if beyond else more for beyond, more in zip(over, above, strict=True)],
+                "arrayminus": [0 if beyond else less for beyond, less in zip(over, below, strict=True)],
+            },
+            hovertemplate="split %{x}: %{customdata[1]:.3g} ms %{customdata[4]}, median of %{customdata[0]} frames "
+            "(slowest tenth +%{customdata[2]:.2g} ms, fastest −%{customdata[3]:.2g} ms)<extra></extra>",
+        ),
+        scatter(
+            x=split, y=shown_modelled, mode="markers", name="model of that pair", showlegend=False, cliponaxis=False,
+            marker=look | {"symbol": "diamond-open", "size": 13}, customdata=modelled,
+            hovertemplate="split %{x}: %{customdata:.3g} ms modelled for the pair that was measured<extra></extra>",
+        ),
+    ]  # fmt: skip
 
 
 def _tick(row) -> str:

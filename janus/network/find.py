@@ -11,10 +11,13 @@ from janus.errors import JanusError
 from janus.files import data_folder
 from janus.network.catalogue import PUBLIC_SETS
 from janus.network.folders import read_traces
+from janus.network.generator import generate_trace, generator_models
 from janus.network.readers import read_trace
 from janus.network.trace import Trace
 
 SHIPPED_PREFIX = "generated-"
+# As long as those that are shipped.
+FRESH_S = 300.0
 
 
 def shipped_names() -> list[str]:
@@ -27,6 +30,7 @@ def load_traces(specs: str | Sequence[str], *, traces_root: Path | str | None = 
 
     A specification is one of
       - a shipped name, with or without ``generated-``: ``5g-driving``, ``tunnel``;
+      - a class and a seed, for a fresh one of five minutes: ``5g-driving@7``;
       - a file, or a folder (its uplinks): ``../traces/bus.csv``, ``../traces/nuwins_5gmemu_uplink``;
       - one trace of a folder, or one run of a file: ``../traces/nuwins_5gmemu_uplink:5g-driving``;
       - a published set under the traces root, or one trace of it: ``nuwins``, ``nuwins:driving/5g``, ``zhuge:xu5g``;
@@ -94,6 +98,9 @@ def find_traces(spec: str, traces_root: Path | str | None = None) -> list[Trace]
         for name in (spec, SHIPPED_PREFIX + spec):
             if name in shipped:
                 return [read_trace(data_folder("traces") / f"{name}.csv")]
+        kind, at, seed = spec.removeprefix(SHIPPED_PREFIX).rpartition("@")
+        if at and kind in generator_models():
+            return [fresh_trace(kind, seed)]
     holder, colon, wanted = spec.partition(":") if spec.partition(":")[0] in PUBLIC_SETS else spec.rpartition(":")
     if spec in PUBLIC_SETS or (colon and holder in PUBLIC_SETS):
         return choose(spec, published_folder(holder if colon else spec, traces_root), wanted if colon else "")
@@ -103,6 +110,19 @@ def find_traces(spec: str, traces_root: Path | str | None = None) -> list[Trace]
         f"trace {spec!r} is neither a file, nor a folder, nor shipped: choose one of {', '.join(shipped_names())}, or "
         "give a path."
     )
+
+
+def fresh_trace(kind: str, seed: str) -> Trace:
+    """A trace of a class that nobody has seen before, or the same again.
+
+    Raises:
+        JanusError: If the seed is no whole number.
+    """
+    if not seed.isdecimal():
+        raise JanusError(f"trace {kind}@{seed}: the seed {seed!r} is no whole number; write one, as in {kind}@7.")
+    network, mobility = kind.split("-")
+    made = generate_trace(network, mobility, FRESH_S, int(seed))
+    return replace(made, name=f"{made.name}@{int(seed)}")
 
 
 def choose(spec: str, place: Path, wanted: str) -> list[Trace]:

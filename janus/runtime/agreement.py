@@ -11,9 +11,10 @@ import numpy as np
 
 from janus.errors import JanusError
 from janus.files import data_folder
-from janus.grid import GridSettings, PlanGrid, ms_per_byte
+from janus.grid import GridSettings, PlanGrid
 from janus.runtime.pair import LocalPair
 from janus.runtime.session import RunSettings
+from janus.runtime.spot import NEVER_MS, modelled_of
 from janus.split import Plan
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 # Of this project's own machine.
 STORED = "measured-agreement.json"
-# No frame is given up.
-NEVER_MS = 60_000.0
 # Drawn about the diagonal.
 BAND = 0.08
 
@@ -76,10 +75,8 @@ def agreement(
                 images, policy=Plan(level=level, split=split), slo_ms=NEVER_MS, grid=settings, trace=mbps,
                 settings=RunSettings(frames=frames + 1), limit=frames + 1, progress=False,
             )  # fmt: skip
-            at = grid.levels.index(level), grid.splits.index(split)
-            size = table["payload_bytes"] - int(grid.payload_bytes[at])
-            # The payload that travelled: a JPEG's size depends on the picture.
-            table["modelled_ms"] = grid.modelled_ms(mbps, pair.line.rtt_ms)[at] + size * ms_per_byte(mbps)
+            plan = Plan(level=level, split=split)
+            table["modelled_ms"] = modelled_of(grid, plan, table["payload_bytes"], mbps=mbps, rtt_ms=pair.line.rtt_ms)
             runs[level, split, mbps].append(table.iloc[1:])
     rows = []
     for level, split, mbps in cases:

@@ -78,12 +78,27 @@ class Child:
         Raises:
             JanusError: If the child has ended, does not answer, or cannot do it.
         """
+        self.send(command, **facts)
+        return self._next(timeout_s)
+
+    def send(self, command: str, **facts) -> None:
+        """Ask for a command without waiting for the answer, which `heard` gives."""
         try:
             self._process.stdin.write(json.dumps({"do": command, **facts}).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
-            pass  # it has ended: what follows says why
-        return self._next(timeout_s)
+            pass  # it has ended: the next answer says why
+
+    def heard(self, timeout_s: float) -> dict | None:
+        """The next answer; None if it has not come in time.
+
+        Raises:
+            JanusError: If the child has ended, or cannot do what it was asked for.
+        """
+        try:
+            return self._taken(self._replies.get(timeout=timeout_s))
+        except queue.Empty:
+            return None
 
     def signal(self, number: int) -> None:
         """Send a signal."""
@@ -111,6 +126,9 @@ class Child:
             reply = self._replies.get(timeout=timeout_s)
         except queue.Empty:
             raise JanusError(f"the {self.name} does not answer within {timeout_s:g} s: close this pair.") from None
+        return self._taken(reply)
+
+    def _taken(self, reply: dict | None) -> dict:
         if reply is None:
             self._replies.put(None)  # it stays so
             self._process.wait()

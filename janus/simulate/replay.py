@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
@@ -80,6 +80,7 @@ def replay(
     *,
     policy_settings: PolicySettings | None = None,
     rivals: Sequence[PlanGrid] = (),
+    on_frame: Callable[[], None] = lambda: None,
 ) -> pd.DataFrame:
     """Replay one policy over a trace.
 
@@ -95,6 +96,7 @@ def replay(
         settings: Pace, length, seed.
         policy_settings: For a policy given by name.
         rivals: Further plans for the Oracle.
+        on_frame: Called after each frame; what it raises ends the replay.
 
     Returns:
         `COLUMNS`, and in camera mode `CAMERA_COLUMNS`. ``attrs`` hold ``decision_us`` (median), ``probe_bytes`` (sent
@@ -108,7 +110,7 @@ def replay(
     world = World(trace, grid, rtt_ms=settings.rtt_ms, slowdown=settings.slowdown, seed=settings.seed)
     if isinstance(policy, str):
         policy = make_policy(policy, grid, policy_settings, world=world, rivals=rivals)
-    return Run(world, policy, slo_ms, settings).table()
+    return Run(world, policy, slo_ms, settings).table(on_frame)
 
 
 class Run:
@@ -123,13 +125,16 @@ class Run:
         self.decision_ns: list[int] = []
         policy.keep_pace(s_to_ms(1 / settings.camera_fps) if settings.mode == "camera" else 0.0)
 
-    def table(self) -> pd.DataFrame:
-        """Run to the end."""
+    def table(self, on_frame: Callable[[], None] = lambda: None) -> pd.DataFrame:
+        """Run to the end, or until ``on_frame`` raises."""
         # Here, for it takes longer to import than everything else in the torch-free half together.
         import pandas as pd
 
         camera = self.settings.mode == "camera"
-        rows = list(self._camera() if camera else self._closed())
+        rows = []
+        for row in self._camera() if camera else self._closed():
+            rows.append(row)
+            on_frame()
         names = COLUMNS + CAMERA_COLUMNS if camera else COLUMNS
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(names)
         table = pd.DataFrame(dict(zip(names, columns, strict=True)))
