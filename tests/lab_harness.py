@@ -7,6 +7,8 @@
     book.press(".my-slider .noUi-handle", "ArrowRight")
     assert book.changed(".gtitle", before) != before
 
+The same notebook as an app, as `janus lab --app` starts it, is `AppServer` and `AppPage`.
+
 Nothing here sleeps: every wait is for something to be seen, in the page or in the server's log.
 """
 
@@ -21,6 +23,7 @@ import subprocess
 import threading
 from pathlib import Path
 
+from janus.cli.app import app_command, app_environment
 from janus.cli.lab import lab_command, lab_environment
 
 # --no-sandbox: CI runs as root. The others keep Chromium from calling home.
@@ -61,16 +64,68 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-class LabServer:
+class Server:
+    """A server of Jupyter's in an empty home, that has said where it is running. Close it after use.
+
+    Args:
+        home: The empty home.
+        command: What to start.
+        environment: Makes of the environment what the server gets.
+
+    Attributes:
+        log: What the server has said so far, line by line.
+    """
+
+    def __init__(self, home: Path, command: list[str], environment):
+        self.log = []
+        env = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG_", "IPYTHON"))}
+        env |= {
+            "HOME": str(home),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+            "IPYTHONDIR": str(home / "ipython"),
+        }
+        self._up = threading.Event()
+        self._process = subprocess.Popen(
+            command,
+            env=environment(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+        if not self._up.wait(120) or self._process.poll() is not None:
+            self.close()
+            raise RuntimeError("the server did not start:\n" + "".join(self.log))
+
+    def _read(self) -> None:
+        for line in self._process.stdout:
+            self.log.append(line)
+            if "is running at" in line:
+                self._up.set()
+        self._up.set()
+
+    def close(self) -> None:
+        """Stop the server and its kernels."""
+        self._process.terminate()
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class LabServer(Server):
     """What `janus lab` starts, on a copy of the notebooks, in an empty home. Close it after use.
 
     Attributes:
         root: The folder that is served: a copy of ``notebooks/``, links to everything else in the checkout.
-        log: What the server has said so far, line by line.
     """
 
     def __init__(self, checkout: Path, home: Path, *, theme: str = "Light"):
-        self.root, self.log = home / "root", []
+        self.root = home / "root"
         shutil.copytree(
             checkout / "notebooks", self.root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints")
         )
@@ -94,56 +149,30 @@ class LabServer:
                 "--LabApp.expose_app_in_browser=True",
             ),
         )
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "XDG_", "IPYTHON"))}
-        env |= {
-            "HOME": str(home),
-            "JUPYTER_CONFIG_DIR": str(home / "config"),
-            "JUPYTER_DATA_DIR": str(home / "data"),
-            "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-            "IPYTHONDIR": str(home / "ipython"),
-        }
-        self._up = threading.Event()
-        self._process = subprocess.Popen(
-            command,
-            env=lab_environment(env),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        threading.Thread(target=self._read, daemon=True).start()
-        if not self._up.wait(120) or self._process.poll() is not None:
-            self.close()
-            raise RuntimeError("JupyterLab did not start:\n" + "".join(self.log))
-
-    def _read(self) -> None:
-        for line in self._process.stdout:
-            self.log.append(line)
-            if "is running at" in line:
-                self._up.set()
-        self._up.set()
-
-    def close(self) -> None:
-        """Stop the server and its kernels."""
-        self._process.terminate()
-        try:
-            self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        super().__init__(home, command, lab_environment)
 
 
-class Book:
-    """One notebook open in a page of its own, with a fresh kernel that is ready. Close it after use.
+class AppServer(Server):
+    """What `janus lab --app` starts, on a notebook of the checkout. Close it after use."""
+
+    def __init__(self, notebook: Path, home: Path, *, theme: str = "light"):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        command = app_command(notebook, ip="127.0.0.1", port=port, browser=False, theme=theme)
+        super().__init__(home, command, app_environment)
+
+
+class Watched:
+    """A page of a server on this machine, watched for what it must not do.
 
     Attributes:
         page: The Playwright page.
         console_errors: What the browser's console called an error, and uncaught exceptions.
-        outside: Addresses asked for that are not this machine's.
+        outside: Addresses asked for that are not the server's.
     """
 
-    def __init__(self, browser, lab: LabServer, path: str, *, width: int = 1440, height: int = 900, scale: float = 1):
-        self.lab, self.path = lab, path
+    def __init__(self, browser, url: str, *, width: int = 1440, height: int = 900, scale: float = 1):
+        self._here = url.removeprefix("http")
         self.page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
         self.console_errors: list[str] = []
         self.outside: list[str] = []
@@ -151,29 +180,10 @@ class Book:
         self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         self.page.on("request", lambda request: self._note(request.url))
         self.page.on("websocket", lambda websocket: self._note(websocket.url))
-        self.page.goto(f"{lab.url}/lab/tree/{path}?token={lab.token}&reset")
-        self.page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=120_000)
-        self.idle()
 
     def _note(self, url: str) -> None:
-        here = self.lab.url.removeprefix("http")
-        if not url.startswith(("data:", "blob:", "about:", "http" + here, "ws" + here)):
+        if not url.startswith(("data:", "blob:", "about:", "http" + self._here, "ws" + self._here)):
             self.outside.append(url)
-
-    def idle(self, timeout_s: float = 120) -> None:
-        """Wait until the kernel is connected and has nothing to do."""
-        self.page.wait_for_function(READY, timeout=timeout_s * 1000, polling=100)
-
-    def run_all(self, timeout_s: float = 300) -> None:
-        """Run every cell and wait for the last one."""
-        self.page.evaluate(RUN_ALL)
-        self.page.wait_for_function("() => window.janusRan !== undefined", timeout=timeout_s * 1000, polling=100)
-        assert self.page.evaluate("window.janusRan") == "done"
-        self.idle(timeout_s)
-
-    def cell_errors(self) -> list[str]:
-        """One line for each cell that ended in an exception."""
-        return self.page.evaluate(CELL_ERRORS)
 
     def text(self, selector: str) -> str:
         """Text of the first element; SVG text included, which has no `inner_text`."""
@@ -194,6 +204,32 @@ class Book:
             timeout=timeout_s * 1000,
         )
         return self.text(selector)
+
+
+class Book(Watched):
+    """One notebook open in a page of its own, with a fresh kernel that is ready. Close it after use."""
+
+    def __init__(self, browser, lab: LabServer, path: str, **view):
+        super().__init__(browser, lab.url, **view)
+        self.lab, self.path = lab, path
+        self.page.goto(f"{lab.url}/lab/tree/{path}?token={lab.token}&reset")
+        self.page.wait_for_selector(".jp-NotebookPanel .jp-Notebook .jp-Cell", timeout=120_000)
+        self.idle()
+
+    def idle(self, timeout_s: float = 120) -> None:
+        """Wait until the kernel is connected and has nothing to do."""
+        self.page.wait_for_function(READY, timeout=timeout_s * 1000, polling=100)
+
+    def run_all(self, timeout_s: float = 300) -> None:
+        """Run every cell and wait for the last one."""
+        self.page.evaluate(RUN_ALL)
+        self.page.wait_for_function("() => window.janusRan !== undefined", timeout=timeout_s * 1000, polling=100)
+        assert self.page.evaluate("window.janusRan") == "done"
+        self.idle(timeout_s)
+
+    def cell_errors(self) -> list[str]:
+        """One line for each cell that ended in an exception."""
+        return self.page.evaluate(CELL_ERRORS)
 
     def close(self) -> None:
         """Shut the kernel down, so that the next page on this notebook gets a fresh one."""

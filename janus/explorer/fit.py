@@ -1,13 +1,21 @@
-"""A widget without looks that keeps the figures as wide as their place."""
+"""A widget without looks that keeps the figures as wide as their place, and as they are now in a page that opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import anywidget
+import ipywidgets
+
+from janus.figures import tell_again
 
 # plotly's FigureWidget draws itself before it is in the page, and so at 700 pixels; with `responsive` it listens to the
 # window's resize event only, which a sidebar that opens does not cause.
 RESIZE = """
 export default {
-  render({ el }) {
+  render({ el, model }) {
     const resize = () => window.dispatchEvent(new Event("resize"));
+    const drawn = () => { resize(); model.send("drawn"); };
     let width = 0, waiting = true;
     const watch = new ResizeObserver((entries) => {
       const now = Math.round(entries[0].contentRect.width);
@@ -15,15 +23,15 @@ export default {
     });
     const find = () => {
       const figures = el.closest(".janus-explorer")?.querySelector(".janus-figures");
-      if (figures) watch.observe(figures); else if (waiting) requestAnimationFrame(find);
+      if (figures) { watch.observe(figures); model.send("drawn"); } else if (waiting) requestAnimationFrame(find);
     };
     find();
     // Which of the two is drawn first is not known.
-    document.addEventListener("plotlywidget-after-render", resize);
+    document.addEventListener("plotlywidget-after-render", drawn);
     return () => {
       waiting = false;
       watch.disconnect();
-      document.removeEventListener("plotlywidget-after-render", resize);
+      document.removeEventListener("plotlywidget-after-render", drawn);
     };
   },
 };
@@ -31,9 +39,28 @@ export default {
 
 
 class KeepWidth(anywidget.AnyWidget):
-    """Put it anywhere in the screen; it takes no room."""
+    """Put it anywhere in the screen; it takes no room.
+
+    Args:
+        screen: What the figures are in.
+    """
 
     _esm = RESIZE
 
-    def __init__(self):
+    def __init__(self, screen: ipywidgets.Box):
         super().__init__(layout={"display": "none"})
+
+        def drawn(*_message) -> None:
+            for figure in figures_in(screen):
+                tell_again(figure)
+
+        self.on_msg(drawn)
+
+
+def figures_in(box: ipywidgets.Box) -> Iterator[ipywidgets.Widget]:
+    """The plotly figures in a box, however deep."""
+    for child in box.children:
+        if isinstance(child, ipywidgets.Box):
+            yield from figures_in(child)
+        elif hasattr(child, "_py2js_update"):
+            yield child

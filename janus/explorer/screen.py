@@ -87,7 +87,7 @@ class Explorer(ipywidgets.VBox):
             self.reset()
         right = ipywidgets.VBox([self.sentence, self.stage, self.note], layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
-        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
+        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth(self)])
         self.add_class("janus-explorer")
         if self._images is None:
             self._hub.submit(ask_hub, self._hub_answered)
