@@ -42,9 +42,12 @@ def test_the_workbench_is_alone_on_its_page_and_answers(open_app):
     screen = page.locator(".janus-explorer").bounding_box()
     assert screen["y"] < 60 and screen["height"] < 900
 
-    # The figure is of the same plan as the controls, although the kernel began before the page was there.
+    # The figure comes to the plan of the controls, although the kernel began before the page was there.
     level = page.locator(control("Level", "input")).first.input_value()
-    assert f"level {level}" in app.text(FIGURES)
+    page.wait_for_function(
+        "([figures, words]) => document.querySelector(figures).textContent.includes(words)",
+        arg=[FIGURES, f"level {level}"],
+    )
 
     page.locator(menu("Device")).select_option(label="2-core EPYC (stored)")
     page.wait_for_function("() => document.querySelector('.janus-sentence').textContent.includes('19.6')")

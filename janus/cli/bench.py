@@ -14,6 +14,7 @@ BENCHES = {
     "faults": "The cloud killed, frozen and restarted, the link cut: what becomes of the frames.",
     "fuzz": "Mutated requests against the decoder and against a serving cloud.",
     "link": "Whether the shaped link keeps to its trace, and against the kernel's own shaper.",
+    "explorer": "How fast the workbench answers, control by control, also through JupyterLab in Chromium.",
     "import": "Seconds and modules that importing the torch-free half takes.",
 }
 
