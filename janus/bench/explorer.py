@@ -14,6 +14,7 @@ from janus.bench.timing import ratios
 from janus.cli.common import check_out, document, emit
 from janus.cli.lab import CHECKOUT
 from janus.explorer import Explorer
+from janus.progress import bar
 
 IDLE, BEHIND = "idle", "accuracy behind"
 GRAIN_MS = 1.0
@@ -38,7 +39,7 @@ def bench_handlers(rounds: int) -> tuple[list[dict], list[dict]]:
     controls = [control.name for control in moves.controls_of(still)]
     clock: dict[str, dict[str, list[float]]] = {name: {control: [] for control in controls} for name in screens}
     processor: dict[str, dict[str, list[float]]] = {name: {control: [] for control in controls} for name in screens}
-    for _ in range(rounds):
+    for _ in bar(range(rounds), unit="round", title="handlers"):
         for control in controls:
             for name, (explorer, before) in screens.items():
                 taken, worked = moves.timed_moves(explorer, control, before)
@@ -88,7 +89,7 @@ def bench_browser(rounds: int, paints: int) -> tuple[list[dict], list[dict]]:
             book = page.open_alone(browser, server, "janus.Explorer(calibrate=False)")
             if book.page.locator('.janus-controls button:text-is("Evaluate"):enabled').count():
                 times: dict[str, list[float]] = {IDLE: [], BEHIND: []}
-                for _ in range(rounds):
+                for _ in bar(range(rounds), unit="round", title="bandwidth"):
                     for name, ready in ((IDLE, page.QUIET), (BEHIND, page.STREAMS)):
                         times[name] += page.bandwidth_while(book, ready, 1)
                 rows += [row_of("key to sentence", "Bandwidth", taken, while_=name) for name, taken in times.items()]

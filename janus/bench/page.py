@@ -14,6 +14,7 @@ import nbformat
 
 from janus.bench.laboratory import FLAGS, RUN_ALL, Book, LabServer, find_chromium
 from janus.errors import JanusError
+from janus.progress import bar
 from janus.units import ms_to_s
 
 ALONE = "notebooks/alone.ipynb"
@@ -42,7 +43,11 @@ FIND = """() => {
         one.dataset.bench = number;
         const kind = one.tagName === "SELECT" ? "menu" : one.type === "checkbox" ? "tick" : "slider";
         const row = one.closest(".widget-slider, .widget-dropdown, .widget-checkbox, .widget-inline-hbox");
-        return [`${row?.querySelector("label")?.textContent.trim() || row?.textContent.trim()} (${kind})`, kind];
+        const words = (it) => it?.textContent.replace(/[\\u200b\\s]+/g, " ").trim() ?? "";
+        // A tick beside a slider belongs to it.
+        const slider = kind === "tick" ? words(row.closest(".widget-hbox")?.querySelector(".widget-slider label")) : "";
+        const own = kind === "tick" ? words(row) : words(row?.querySelector("label"));
+        return [`${slider ? slider + ", " : ""}${own} (${kind})`, kind];
     });
 }"""
 # Milliseconds from the next key to the frame in which what ``selector`` holds is no more what it was.
@@ -91,7 +96,7 @@ def chromium() -> Iterator:
 def first_paints(browser, checkout: Path, rounds: int) -> dict[str, list[float]]:
     """Seconds to the whole screen: from `janus lab`, the notebook run as soon as it can be, and from a cell alone."""
     found: dict[str, list[float]] = {"janus lab to the whole screen": [], "cell to the whole screen": []}
-    for _ in range(rounds):
+    for _ in bar(range(rounds), unit="paint", title="first paints"):
         with tempfile.TemporaryDirectory() as home:
             start = time.perf_counter()
             # What `janus lab` does before it becomes JupyterLab.
@@ -134,7 +139,7 @@ def keys_to_figures(book: Book, rounds: int) -> dict[str, list[float]]:
     A control that changes no figure at this place has no times.
     """
     times: dict[str, list[float]] = {}
-    for _ in range(rounds):
+    for _ in bar(range(rounds), unit="round", title="keys"):
         for number, (name, kind) in enumerate(book.page.evaluate(FIND)):
             for key in KEYS[kind]:
                 book.page.wait_for_function(QUIET, timeout=WAIT_MS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from janus.cli.common import document, emit
 from janus.errors import JanusError, JanusWarning
+from janus.progress import bar
 from janus.units import BYTES_PER_KB
 
 
@@ -196,21 +196,17 @@ def run(vit, images, rows, preprocess, batch_size: int, limit: int | None):
     Raises:
         KeyboardInterrupt: If it came before there was any result.
     """
-    from tqdm import tqdm
-
     from janus.evaluate import evaluate
 
     state, skipped = None, []
     total = images.total if limit is None or images.total is None else min(limit, images.total)
-    # None is tqdm's word for "only on a terminal".
-    quiet = True if os.environ.get("CI") else None
     try:
-        with tqdm(total=total, unit="image", disable=quiet, file=sys.stderr) as bar:
+        with bar(total=total, unit="image") as shown:
             for now in evaluate(vit, images, rows, preprocess=preprocess, batch_size=batch_size, limit=limit,
                                 on_skip=skipped.append):  # fmt: skip
                 state = now
-                bar.update(now[0].n + len(skipped) - bar.n)
-                bar.set_postfix_str(", ".join(f"{running.top1:.1f}" for running in now[:8]) + " %")
+                shown.update(now[0].n + len(skipped) - shown.n)
+                shown.set_postfix_str(", ".join(f"{running.top1:.1f}" for running in now[:8]) + " %")
     except KeyboardInterrupt:
         if state is None:
             raise
