@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 import nbformat
-from PIL import Image
+from PIL import Image, ImageOps
 
 import janus
 
@@ -57,11 +57,12 @@ def title(path: Path) -> str:
 
 
 def thumbnail(png: bytes) -> bytes:
-    """Small, on white, in few colours."""
+    """Small, on white, without its margins, in few colours."""
     picture = Image.open(io.BytesIO(png)).convert("RGBA")
-    picture.thumbnail((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
     paper = Image.new("RGB", picture.size, "white")
     paper.paste(picture, mask=picture.getchannel("A"))
+    paper = paper.crop(ImageOps.invert(paper).getbbox())
+    paper.thumbnail((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
     out = io.BytesIO()
     paper.quantize(COLOURS).save(out, "PNG", optimize=True)
     return out.getvalue()

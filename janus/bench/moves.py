@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import ipywidgets
 
@@ -44,7 +45,7 @@ def controls_of(box: ipywidgets.Box) -> Iterator[Control]:
                 yield Control(name=f"{child.description} (menu)", move=_swap(child, "index", len(child.options)))
         elif isinstance(child, ipywidgets.Checkbox | ipywidgets.ToggleButton):
             name = f"{beside}{child.description} (tick)"
-            yield Control(name=name, move=lambda it=child: setattr(it, "value", not it.value))
+            yield Control(name=name, move=partial(_flip, child))
         elif isinstance(child, ipywidgets.IntSlider):
             yield Control(name=f"{child.description} (slider)", move=_swap(child, "value", child.max + 1))
 
@@ -59,6 +60,10 @@ def _number(number: Number) -> Iterator[Control]:
         number.box.value = f"{steps[at - 1 if at else at + 1][1]:g}"
 
     yield Control(name=f"{number.name} (box)", move=type_it)
+
+
+def _flip(tick: ipywidgets.Checkbox) -> None:
+    tick.value = not tick.value
 
 
 def _swap(widget: ipywidgets.Widget, trait: str, count: int) -> Callable[[], None]:
