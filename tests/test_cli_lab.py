@@ -1,6 +1,7 @@
 """`janus lab`: which notebook it finds, and what it starts."""
 
 import os
+import socket
 import sys
 
 import pytest
@@ -81,6 +82,52 @@ def test_root_is_let_in_and_only_root_needs_it(checkout, started, monkeypatch, u
     main(["lab"])
 
     assert ("--allow-root" in started.pop()[1]) is allowed
+
+
+def test_as_an_app_voila_runs_the_notebook_without_its_code(checkout, started):
+    """This Python's Voila, our template of it, and options that change the command."""
+    options = ["--no-browser", "--ip=0.0.0.0", "--theme=dark", "--notebook=trace"]
+    main(["lab", "--app", *options, "--", "--show_tracebacks=True"])
+    (program, arguments, environment) = started.pop()
+
+    assert program == sys.executable
+    assert arguments[1:4] == ["-m", "voila", str(checkout / "notebooks" / "trace.ipynb")]
+    assert {"--strip_sources=True", "--theme=dark", "--Voila.ip=0.0.0.0", "--no-browser"} <= set(arguments)
+    assert arguments[-1] == "--show_tracebacks=True"
+    (template,) = (one.removeprefix("--template=") for one in arguments if one.startswith("--template="))
+    (folder,) = environment["JUPYTER_PATH"].split(os.pathsep)[-1:]
+    assert os.path.isfile(os.path.join(folder, "voila", "templates", template, "index.html.j2"))
+
+
+@pytest.mark.parametrize("app", [[], ["--app"]])
+def test_a_port_that_is_taken_is_one_sentence(checkout, started, capsys, app):
+    """It names the port and what to do, and nothing is started that would take another one silently."""
+    with socket.socket() as taken, pytest.raises(SystemExit) as stopped:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        main(["lab", *app, "--port", str(port)])
+
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert f"--port {port} cannot be had (Address already in use): choose another --port" in said
+    assert said.count("\n") == 1
+    assert started == []
+
+
+def test_an_address_of_no_interface_is_one_sentence(checkout, started):
+    """An --ip that this machine does not have is refused like a port that is taken."""
+    with pytest.raises(JanusError, match=r"--ip 192\.0\.2\.1 --port 9000 cannot be had"):
+        lab.check_port("192.0.2.1", 9000)
+
+
+def test_a_theme_is_for_the_app(checkout, started, capsys):
+    """JupyterLab has a menu for it, and the sentence says where."""
+    with pytest.raises(SystemExit):
+        main(["lab", "--theme", "dark"])
+
+    assert "--theme is for --app" in capsys.readouterr().err
+    assert started == []
 
 
 def test_the_settings_come_before_those_of_the_environment():

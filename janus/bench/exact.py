@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from janus.bench.pictures import noise_picture
 from janus.cli.common import check_out, document, emit
@@ -15,6 +14,7 @@ from janus.errors import JanusError
 from janus.grid import GridSettings, PlanGrid
 from janus.models import load_model
 from janus.profile import derive_profile
+from janus.progress import bar
 from janus.runtime.agreement import NEVER_MS
 from janus.runtime.device import Device
 from janus.runtime.fixed import FixedPlan
@@ -59,7 +59,7 @@ def command(name, weights, images, limit, levels, codec, threads, as_json, out):
         )
         grid = PlanGrid.build(profile, profile, settings)
         device = Device(pair.line, LocalCompute(half))
-        with tqdm(total=len(levels) * len(splits) * len(shots), unit="frame", disable=None) as bar:
+        with bar(total=len(levels) * len(splits) * len(shots), unit="frame") as shown:
             for level in levels:
                 unsplit = [_unsplit(half, shot.pixels, level) for shot in shots]
                 for split in splits:
@@ -69,7 +69,7 @@ def command(name, weights, images, limit, levels, codec, threads, as_json, out):
                         result = device.run(policy.decide(0.0, NEVER_MS), shot.pixels, NEVER_MS)
                         same += np.array_equal(expected, result.logits)
                         answered += result.answered_by == ("device" if split == half.vit.depth else "cloud")
-                        bar.update()
+                        shown.update()
                     rows.append(
                         {"level": level, "split": split, "frames": len(shots), "exact": same, "as_planned": answered}
                     )

@@ -25,6 +25,7 @@ from janus.cli.common import document, emit
 from janus.grid import GridSettings, PlanGrid
 from janus.models import load_model
 from janus.policy import Decision
+from janus.progress import bar
 from janus.runtime.device import Device, FrameResult
 from janus.runtime.fixed import FixedPlan
 from janus.runtime.half import Half
@@ -186,7 +187,7 @@ def hurt(pair: LocalPair, worker: Worker, fault: Callable[[LocalPair], float], c
         Seconds from the return of the cloud (or of the link) to its first answer, each time; ``returns``, if given.
     """
     returns = [] if returns is None else returns
-    for number in range(count):
+    for number in bar(range(count), unit="fault"):
         worker.wait_cloud(time.perf_counter())
         time.sleep(chance.uniform(0.0, 0.15))
         while not pair.line.busy:

@@ -16,6 +16,7 @@ from janus.bench.timing import Spread
 from janus.cli.common import document, emit
 from janus.errors import JanusError
 from janus.models import load_model
+from janus.progress import bar
 from janus.runtime.half import Half
 from janus.runtime.janus_pb2 import FinishReply, FinishRequest
 from janus.runtime.pair import LocalPair
@@ -39,7 +40,7 @@ def decoder(half: Half, count: int, seed: int, echo=lambda line: None) -> dict:
     outcomes: Counter[str] = Counter()
     slowest, limits, process = 0.0, Limits(), psutil.Process()
     before = peak = process.memory_info().rss
-    for number, data in enumerate(mutants(half, count, seed)):
+    for number, data in enumerate(bar(mutants(half, count, seed), total=count, unit="mutant", title="decoder")):
         start = time.perf_counter()
         try:
             request = FinishRequest.FromString(data)

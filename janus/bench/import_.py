@@ -10,11 +10,13 @@ import click
 
 from janus.bench.timing import Spread
 from janus.cli.common import document, emit
+from janus.progress import bar
 
 # Bottom to top. tests/test_house.py holds that none of them brings torch.
 TORCH_FREE = (
     "compat",
     "errors",
+    "progress",
     "units",
     "files",
     "demo",
@@ -53,7 +55,7 @@ def probe(names: tuple[str, ...]) -> dict:
 
 def bench(*, rounds: int) -> list[dict]:
     """One row for each of `CASES`, which are run in turn."""
-    runs = [{case: probe(names) for case, names in CASES.items()} for _ in range(rounds)]
+    runs = [{case: probe(names) for case, names in CASES.items()} for _ in bar(range(rounds), unit="round")]
     rows = []
     for case in CASES:
         seconds = Spread.of([run[case]["seconds"] for run in runs])

@@ -16,6 +16,7 @@ from janus.bench.timing import Spread
 from janus.cli.common import document, emit
 from janus.errors import JanusError
 from janus.network import Trace, find_trace
+from janus.progress import bar
 from janus.runtime.children import Child
 from janus.runtime.credentials import split_address
 from janus.runtime.lane import window_errors
@@ -234,7 +235,7 @@ def command(spec, start, seconds, delay_ms, rates, rate_seconds, as_json):
     )
     skipped = []
     reason = why_not_here()
-    for mbps in rates:
+    for mbps in bar(rates, unit="rate"):
         if reason:
             skipped.append({"rate": mbps, "reason": reason})
             continue

@@ -11,6 +11,7 @@ from janus.arithmetic import speedup_limit
 from janus.bench.timing import Spread, in_turn, ratios
 from janus.cli.common import document, emit
 from janus.models import create_model
+from janus.progress import bar
 from janus.schedule import MergeSchedule
 from janus.vit import open_vit
 
@@ -18,7 +19,7 @@ from janus.vit import open_vit
 def bench(models, batches, removals, *, rounds: int, echo=lambda line: None) -> list[dict]:
     """One row for each model, batch size and r; the cases of one model and batch size are timed in turn."""
     rows = []
-    for name in models:
+    for name in bar(models, unit="model"):
         model = create_model(name, pretrained=False)
         vit = open_vit(model)
         for batch in batches:

@@ -12,6 +12,7 @@ from janus.bench.timing import Spread
 from janus.cli.common import check_out, document, emit
 from janus.grid import GridSettings, PlanGrid
 from janus.models import load_model
+from janus.progress import bar
 from janus.runtime.agreement import NEVER_MS, agreement
 from janus.runtime.device import Device
 from janus.runtime.fixed import FixedPlan
@@ -40,7 +41,7 @@ def overhead(pair: LocalPair, images, *, frames: int) -> dict:
         policy = FixedPlan(grid, Plan(level=0.0, split=1))
         shots = prepare(images, pair.half, PICTURES)
         over, size = [], 0
-        for number in range(frames + 5):
+        for number in bar(range(frames + 5), unit="frame"):
             result = device.run(policy.decide(0.0, NEVER_MS), shots[number % len(shots)].pixels, NEVER_MS)
             spent = result.device_ms + result.encode_ms + result.queue_ms + result.cloud_ms
             over.append(result.latency_ms - spent)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 import torch
-from tqdm import tqdm
 
 from janus.cli.common import check_out, document, emit
 from janus.cli.evaluate import Numbers
@@ -15,6 +14,7 @@ from janus.configuration import Configuration, configurations
 from janus.errors import JanusError
 from janus.models import load_model
 from janus.opened import OpenViT
+from janus.progress import bar
 from janus.schedule import MergeSchedule
 from janus.training.overfit import OverfitSettings, handful, initialise, overfit, small_yolos
 from janus.vit import open_vit
@@ -118,11 +118,11 @@ def command(images, pictures, most, name, edge, steps, rate, removals, least, se
     model = small_yolos(seed=seed) if name == SMALL else load_model(name, pretrained=False).model
     vit = open_vit(initialise(model, seed))
     settings = OverfitSettings(steps=steps, rate=rate, seed=seed)
-    with tqdm(total=steps, unit="step", disable=None) as bar:
+    with bar(total=steps, unit="step") as shown:
 
         def tell(step: int, loss: float) -> None:
-            bar.set_postfix_str(f"loss {loss:.3f}", refresh=False)
-            bar.update()
+            shown.set_postfix_str(f"loss {loss:.3f}", refresh=False)
+            shown.update()
 
         loss = overfit(model, few, settings, preprocess=preprocess, tell=tell)
     rows = bench(vit, few, whole, removals, preprocess)

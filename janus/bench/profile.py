@@ -6,6 +6,7 @@ import click
 import numpy as np
 
 from janus.cli.common import document, emit
+from janus.progress import bar
 from janus.schedule import MergeSchedule
 
 # Shares of the highest level; none of them gives token counts that the profile measures.
@@ -61,14 +62,13 @@ def command(models, family, rounds, threads, as_json):
     The profile and the runs are timed in turn in the same rounds.
     """
     import torch
-    from tqdm import tqdm
 
     if threads:
         torch.set_num_threads(threads)
     rows, summaries = [], []
     for name in models:
         found, summary = bench(
-            name, rounds=rounds, family=family, progress=lambda r, name=name: tqdm(r, desc=name, disable=None)
+            name, rounds=rounds, family=family, progress=lambda r, name=name: bar(r, title=name, unit="round")
         )
         rows += found
         summaries.append(summary)

@@ -14,6 +14,7 @@ from janus.grid import GridSettings, PlanGrid, default_levels
 from janus.network import Trace
 from janus.policy import make_policy
 from janus.profile import derive_profile
+from janus.progress import bar
 from janus.simulate import ReplaySettings, replay, sweep
 from janus.units import transfer_ms
 
@@ -109,7 +110,7 @@ def bench_replay(*, rounds: int) -> list[dict]:
     settings = ReplaySettings(mode="camera", camera_fps=FPS, late="queue")
     taken: list[dict[str, float]] = []
     swept: list[float] = []
-    for _ in range(rounds):
+    for _ in bar(range(rounds), unit="round", title="replays"):
         taken.append({})
         for policy in POLICIES:
             start = time.perf_counter()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from janus.progress import bar
 from janus.units import s_to_ms
 
 
@@ -36,7 +37,7 @@ def in_turn(cases: Mapping[str, Callable[[], object]], *, rounds: int, warmup: i
         for run in cases.values():
             run()
     times: dict[str, list[float]] = {name: [] for name in cases}
-    for _ in range(rounds):
+    for _ in bar(range(rounds), unit="round"):
         for name, run in cases.items():
             start = time.perf_counter()
             run()

@@ -15,6 +15,7 @@ BENCHES = {
     "fuzz": "Mutated requests against the decoder and against a serving cloud.",
     "link": "Whether the shaped link keeps to its trace, and against the kernel's own shaper.",
     "overfit": "A detector that knows a handful of pictures by heart, merged and cut: mAP at every split.",
+    "explorer": "How fast the workbench answers, control by control, also through JupyterLab in Chromium.",
     "import": "Seconds and modules that importing the torch-free half takes.",
 }
 

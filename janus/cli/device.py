@@ -13,6 +13,7 @@ import click
 from janus.cli.common import check_out, document, emit
 from janus.errors import JanusError
 from janus.files import write_bytes, write_text
+from janus.progress import bar
 
 FILE = click.Path(path_type=Path)
 
@@ -72,7 +73,7 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     from janus.runtime.half import open_half
     from janus.runtime.line import Line
     from janus.runtime.local import LocalCompute
-    from janus.runtime.runs import prepare, progress_bar, record
+    from janus.runtime.runs import prepare, record
     from janus.runtime.session import RunSettings, Session
     from janus.split import Plan, check_split
 
@@ -119,8 +120,8 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
             grid, Plan(level=level or 0.0, split=split), believed
         )  # fmt: skip
         session = Session(Device(line, LocalCompute(half), slowdown=slowdown), chosen, slo_ms, settings, shots)
-        with progress_bar(chosen.name, session.frames, shown=sys.stderr.isatty()) as bar:
-            table = record(session, emulated=emulated, on_row=lambda row: bar.update(), keep=True)
+        with bar(title=chosen.name, total=session.frames, unit="frame") as shown:
+            table = record(session, emulated=emulated, on_row=lambda row: shown.update(), keep=True)
     finally:
         line.close()
     if out is not None:

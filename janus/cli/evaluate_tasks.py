@@ -5,7 +5,6 @@ The task is the model's. Imported when a command runs, so torch may come along.
 
 from __future__ import annotations
 
-import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +27,7 @@ from janus.models import DEMO_NAME, LoadedModel
 from janus.openable import kind_of
 from janus.opened import OpenViT
 from janus.preprocess import preprocess_for
+from janus.progress import bar
 
 DEFAULT_BOXES = "detection-datasets/coco"
 
@@ -248,21 +248,17 @@ def run(
     Raises:
         KeyboardInterrupt: If it came before there was any result.
     """
-    from tqdm import tqdm
-
     state: list[Any] = []
     skipped: list[Skipped] = []
     total = images.total if limit is None or images.total is None else min(limit, images.total)
-    # None is tqdm's word for "only on a terminal".
-    quiet = True if os.environ.get("CI") else None
     told: Callable[[Skipped], None] = skipped.append
     states = task.states(images, rows, batch_size=batch_size or task.batch_size, limit=limit, on_skip=told)
     try:
-        with tqdm(total=total, unit=task.unit, disable=quiet, file=sys.stderr) as bar:
+        with bar(total=total, unit=task.unit) as shown:
             for now in states:
                 state = now
-                bar.update(now[0].n + len(skipped) - bar.n)
-                bar.set_postfix_str(", ".join(f"{standing.headline:.1f}" for standing in now[:8]) + " %")
+                shown.update(now[0].n + len(skipped) - shown.n)
+                shown.set_postfix_str(", ".join(f"{standing.headline:.1f}" for standing in now[:8]) + " %")
     except KeyboardInterrupt:
         if not state:
             raise

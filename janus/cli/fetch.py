@@ -9,6 +9,7 @@ import click
 
 from janus.cli.common import document, emit, make_folder
 from janus.errors import JanusError
+from janus.progress import bar
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -52,7 +53,7 @@ def convert(source: Path, out: Path) -> list[dict]:
     found = read_traces(source, direction=None)
     make_folder(out)
     results, taken = [], set()
-    for trace in found:
+    for trace in bar(found, unit="trace"):
         if trace.name in taken:
             raise JanusError(f"{source}: two traces are called {trace.name}; convert their folders one by one.")
         taken.add(trace.name)

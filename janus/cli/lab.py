@@ -1,14 +1,16 @@
-"""`janus lab`: the workbench notebook in JupyterLab."""
+"""`janus lab`: the workbench notebook in JupyterLab, or as an app."""
 
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from janus.cli.app import THEMES, app_command, app_environment
 from janus.errors import JanusError
 
 # The checkout that this package runs from; `make lab` and `pip install -e` keep the notebooks beside it.
@@ -64,21 +66,51 @@ def lab_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+def check_port(ip: str, port: int) -> None:
+    """Refuse a port that was asked for and cannot be had: both servers would take another, or end in a traceback.
+
+    Raises:
+        JanusError: If it is taken, or this user or machine may not listen there.
+    """
+    try:
+        family, _, _, _, where = socket.getaddrinfo(ip, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            # As the servers do: a port that was closed a moment ago is free.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as why:
+        remedy = "choose another --port or --ip, or leave --port out for the first that is free."
+        raise JanusError(f"--ip {ip} --port {port} cannot be had ({why.strerror or why}): {remedy}") from why
+
+
 @click.command()
 @click.option("--notebook", default="explore", show_default=True, metavar="NAME", help="Which notebook to open.")
+@click.option("--app", is_flag=True, help="By Voila, as an app without JupyterLab and without its code.")
+@click.option("--theme", type=click.Choice(THEMES), help="Of the app.  [default: light]")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port to serve on; by default the first free from 8888 on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    help="Port to serve on; by default the first free from 8888 on, of an app from 8866 on.",
+)
 @click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every network.")
 @click.argument("jupyter_args", nargs=-1)
-def command(notebook, no_browser, port, ip, jupyter_args):
-    """Open the workbench in JupyterLab, with the kernel of this environment.
+def command(notebook, app, theme, no_browser, port, ip, jupyter_args):
+    """Open the workbench in JupyterLab, with the kernel of this environment, or with --app as a page of its own.
 
-    What follows -- goes to JupyterLab as it is: janus lab -- --IdentityProvider.token=lesson
+    What follows -- goes to JupyterLab (or to Voila) as it is: janus lab -- --IdentityProvider.token=lesson
     """
     path = find_notebook(notebook, CHECKOUT)
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    run = lab_command(
-        path, root=CHECKOUT, ip=ip, port=port, browser=not no_browser, as_root=as_root, extra=jupyter_args
-    )
+    if theme and not app:
+        raise JanusError("--theme is for --app: JupyterLab has its own in the menu, Settings > Theme.")
+    if port is not None:
+        check_port(ip, port)
+    given = {"ip": ip, "port": port, "browser": not no_browser, "extra": jupyter_args}
+    if app:
+        run, environment = app_command(path, theme=theme or THEMES[0], **given), app_environment(os.environ)
+    else:
+        as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+        run = lab_command(path, root=CHECKOUT, as_root=as_root, **given)
+        environment = lab_environment(os.environ)
     sys.stdout.flush()
-    os.execve(run[0], run, lab_environment(os.environ))
+    os.execve(run[0], run, environment)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from janus.cli.common import check_out, document, emit
+from janus.progress import bar
 
 
 @click.command("profile")
@@ -40,7 +41,6 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
     from dataclasses import replace
 
     import torch
-    from tqdm import tqdm
 
     from janus.models import create_model
     from janus.profile import save_profile
@@ -58,7 +58,7 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
         codec=codec,
         name=title,
         batches=batches,
-        progress=lambda rounds: tqdm(rounds, desc="measuring", unit="round", disable=None),
+        progress=lambda rounds: bar(rounds, title="measuring", unit="round"),
     )
     save_profile(profile, out)
     line = profile.line

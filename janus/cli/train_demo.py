@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -12,6 +11,7 @@ import click
 
 from janus.cli.common import document, emit
 from janus.errors import JanusError
+from janus.progress import bar
 
 
 @click.command("train-demo")
@@ -32,7 +32,6 @@ def command(work, out, recipe_name, seed, torch_device, threads, workers, as_jso
     if out is not None and (out.suffix != ".safetensors" or not out.absolute().parent.is_dir()):
         raise JanusError(f"--out {out}: give a .safetensors file in a folder that exists.")
     import torch
-    from tqdm.auto import tqdm
 
     from janus.training import RECIPES, train
     from janus.training.export import export
@@ -46,15 +45,16 @@ def command(work, out, recipe_name, seed, torch_device, threads, workers, as_jso
         torch.set_num_threads(threads)
     stop = threading.Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    quiet = True if os.environ.get("CI") else None
     try:
-        with tqdm(total=recipe.images, unit="image", disable=quiet, file=sys.stderr) as bar:
+        with bar(total=recipe.images, unit="image") as shown:
 
             def tell(progress):
-                bar.update(progress.images - bar.n)
+                shown.update(progress.images - shown.n)
                 if progress.point:
                     point = progress.point
-                    bar.set_postfix_str(f"stage {progress.stage}, loss {point['loss']:.3f}, top-1 {point['top1']:.1f}")
+                    shown.set_postfix_str(
+                        f"stage {progress.stage}, loss {point['loss']:.3f}, top-1 {point['top1']:.1f}"
+                    )
 
             student, facts = train(
                 recipe, work, seed=seed, torch_device=torch_device, workers=workers, stop=stop, tell=tell

@@ -1,12 +1,19 @@
-"""A widget without looks that keeps the figures as wide as their place."""
+"""A widget without looks that keeps the figures as wide as their place, and as they are now in a page that opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
 
 import anywidget
+import ipywidgets
+
+from janus.figures import tell_again
 
 # plotly's FigureWidget draws itself before it is in the page, and so at 700 pixels; with `responsive` it listens to the
 # window's resize event only, which a sidebar that opens does not cause.
 RESIZE = """
 export default {
-  render({ el }) {
+  render({ el, model }) {
     const resize = () => window.dispatchEvent(new Event("resize"));
     const seen = new Map();
     const watch = new ResizeObserver((entries) => {
@@ -28,12 +35,14 @@ export default {
     // Another figure may come later.
     const grown = new MutationObserver(find);
     const wait = () => {
-      if (find()) grown.observe(el.closest(".janus-explorer"), { childList: true, subtree: true });
-      else if (waiting) requestAnimationFrame(wait);
+      if (find()) {
+        grown.observe(el.closest(".janus-explorer"), { childList: true, subtree: true });
+        model.send("drawn");
+      } else if (waiting) requestAnimationFrame(wait);
     };
     wait();
     // Which of the two is drawn first is not known.
-    const drawn = () => { find(); resize(); };
+    const drawn = () => { find(); resize(); model.send("drawn"); };
     document.addEventListener("plotlywidget-after-render", drawn);
     return () => {
       waiting = false;
@@ -47,9 +56,28 @@ export default {
 
 
 class KeepWidth(anywidget.AnyWidget):
-    """Put it anywhere in the screen; it takes no room."""
+    """Put it anywhere in the screen; it takes no room.
+
+    Args:
+        screen: What the figures are in.
+    """
 
     _esm = RESIZE
 
-    def __init__(self):
+    def __init__(self, screen: ipywidgets.Box):
         super().__init__(layout={"display": "none"})
+
+        def drawn(*_message) -> None:
+            for figure in figures_in(screen):
+                tell_again(figure)
+
+        self.on_msg(drawn)
+
+
+def figures_in(box: ipywidgets.Box) -> Iterator[ipywidgets.Widget]:
+    """The plotly figures in a box, however deep."""
+    for child in box.children:
+        if isinstance(child, ipywidgets.Box):
+            yield from figures_in(child)
+        elif hasattr(child, "_py2js_update"):
+            yield child

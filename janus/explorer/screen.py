@@ -104,7 +104,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         parts = [self.bar, self.sentence, self.desk, self.note, self.shelf]
         right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
-        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth()])
+        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth(self)])
         self.add_class("janus-explorer")
         if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)

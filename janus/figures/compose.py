@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,25 @@ def refresh(widget: go.FigureWidget, old: Figure, new: Figure) -> None:
         for key, value in new["layout"].items():
             if old["layout"].get(key) != value:
                 widget.layout[key] = value
+    # What a page that opens later is told, after a reload or in an app: plotly sets it once, when the widget is made.
+    # In place, so that it is not sent to the pages that have it already.
+    widget._widget_data[:] = deepcopy(widget._data)
+    widget._widget_layout.clear()
+    widget._widget_layout.update(deepcopy(widget._layout_obj._props))
+
+
+def tell_again(widget: go.FigureWidget) -> None:
+    """Send all of a figure to the pages that show it, if it was ever changed.
+
+    A page misses changes that come after it has asked what the figure is and before it has drawn it, which takes
+    seconds.
+    """
+    if not widget._last_layout_edit_id:
+        return
+    from plotly.basedatatypes import Undefined
+
+    traces = widget._data
+    keys = sorted({key for trace in traces for key in trace} - {"type", "uid"})
+    # plotly's own word for "as it is".
+    whole = {key: [deepcopy(trace[key]) if key in trace else Undefined for trace in traces] for key in keys}
+    widget._send_update_msg(whole, deepcopy(widget._layout_obj._props))

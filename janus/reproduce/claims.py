@@ -8,12 +8,12 @@ from itertools import product
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from janus.grid import PlanGrid
 from janus.network import Trace
 from janus.policy import make_policy
 from janus.profile import MACHINES
+from janus.progress import bar
 from janus.reproduce.replays import RIVALS, SETTINGS, frames_of, rounded
 from janus.reproduce.task import ENCODINGS, Bench, open_bench, short_name
 from janus.simulate import ReplaySettings, replay, summarise
@@ -44,7 +44,7 @@ def claim_sweep(
         encodings: How the input travels.
         settings: Of the replays.
         jobs: Processes; -1 for all cores.
-        progress: Show a bar on stderr.
+        progress: Show a bar.
 
     Returns:
         `KEYS`; ``kind`` of the trace; for Janus and each rival ``<policy>_violation_percent`` and ``<policy>_fps``;
@@ -57,7 +57,7 @@ def claim_sweep(
     ]
     work = (joblib.delayed(_one_link)(*run, settings) for run in runs)
     done = joblib.Parallel(n_jobs=jobs, return_as="generator")(work)
-    rows = list(tqdm(done, total=len(runs), unit="link", disable=None if progress else True))
+    rows = list(bar(done, total=len(runs), unit="link", shown=progress))
     return rounded(pd.concat(rows, ignore_index=True))
 
 

@@ -58,7 +58,7 @@ class Context:
         settings: Of all replays.
         means_mbps: What the claims scale the uplinks to.
         jobs: Processes; -1 for all cores.
-        progress: Show bars on stderr.
+        progress: Show bars.
     """
 
     benches: Sequence[Bench]

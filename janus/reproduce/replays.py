@@ -8,11 +8,11 @@ from itertools import product
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from janus.grid import PlanGrid
 from janus.network import Trace
 from janus.policy import Decision, FrameReport, Policy, Transfer, make_policy
+from janus.progress import bar
 from janus.reproduce.task import ENCODINGS, SEED, Bench, kept_share, short_name
 from janus.simulate import ReplaySettings, avoidable, compare, replay, summarise
 
@@ -108,7 +108,7 @@ def policy_table(
         policies: Names.
         settings: Of the replays.
         jobs: Processes; -1 for all cores.
-        progress: Show a bar on stderr.
+        progress: Show a bar.
 
     Returns:
         What `janus.simulate.summarise` and `compare` give, rounded, with ``kind`` of the trace, ``violation_percent``
@@ -124,7 +124,7 @@ def policy_table(
         for trace, (grid, rival), slo_ms, policy in runs
     )
     done = joblib.Parallel(n_jobs=jobs, return_as="generator")(work)
-    rows = list(tqdm(done, total=len(runs), unit="replay", disable=None if progress else True))
+    rows = list(bar(done, total=len(runs), unit="replay", shown=progress))
     return rounded(compare(pd.DataFrame(rows), RIVALS))
 
 

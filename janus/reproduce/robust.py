@@ -9,10 +9,10 @@ from itertools import product
 import joblib
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from janus.network import Trace
 from janus.policy import JanusRobust, RobustSettings
+from janus.progress import bar
 from janus.reproduce.replays import SETTINGS, frames_of, rounded
 from janus.reproduce.task import ENCODINGS, Bench, short_name
 from janus.simulate import ReplaySettings, avoidable
@@ -41,7 +41,7 @@ def robust_sweep(
         encodings: How the input travels.
         settings: Of the replays, but for the camera.
         jobs: Processes; -1 for all cores.
-        progress: Show a bar on stderr.
+        progress: Show a bar.
 
     Returns:
         `RUN`, ``kind`` of the trace, ``price``, ``frames``; for ``janus`` and ``robust`` each ``…_late`` and
@@ -55,7 +55,7 @@ def robust_sweep(
     ]
     work = (joblib.delayed(_one_run)(*run, prices, settings) for run in runs)
     done = joblib.Parallel(n_jobs=jobs, return_as="generator")(work)
-    rows = tqdm(done, total=len(runs), unit="run", disable=None if progress else True)
+    rows = bar(done, total=len(runs), unit="run", shown=progress)
     return rounded(pd.DataFrame([row for found in rows for row in found]))
 
 

@@ -21,6 +21,7 @@ from janus.network import Trace, find_trace
 from janus.policy import Policy, PolicySettings, make_policy
 from janus.profile import LatencyProfile, save_profile
 from janus.profiling import QUICK, Effort
+from janus.progress import bar
 from janus.runtime.children import Child
 from janus.runtime.device import Device
 from janus.runtime.fixed import FixedPlan
@@ -31,7 +32,7 @@ from janus.runtime.local import LocalCompute
 from janus.runtime.machines import Machines
 from janus.runtime.pace import as_profile
 from janus.runtime.processes import START_S, Processes
-from janus.runtime.runs import prepare, progress_bar, record
+from janus.runtime.runs import prepare, record
 from janus.runtime.session import RunSettings, Session
 from janus.split import Plan
 
@@ -213,10 +214,10 @@ class LocalPair:
             images, policy=policy, slo_ms=slo_ms, settings=settings, grid=grid, policy_settings=policy_settings,
             accuracy=accuracy, trace=trace, limit=limit, on_skip=on_skip,
         )  # fmt: skip
-        with progress_bar(session.policy.name, session.frames, shown=progress) as bar:
+        with bar(title=session.policy.name, total=session.frames, unit="frame", shown=progress) as shown:
 
             def told(row: dict) -> None:
-                bar.update()
+                shown.update()
                 on_row(row)
 
             return record(session, emulated=self.machines.emulated, on_row=told)

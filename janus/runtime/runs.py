@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -122,13 +121,3 @@ def record(
         "interrupted": interrupted,
     }
     return table
-
-
-def progress_bar(title: str, total: int | None, *, shown: bool):
-    """A bar for frames: a widget in a notebook, text in a terminal, nothing in CI."""
-    from tqdm.auto import tqdm
-
-    class Bar(tqdm):
-        monitor_interval = 0  # tqdm's own thread would outlive the run
-
-    return Bar(desc=title, total=total, unit="frame", disable=not shown or bool(os.environ.get("CI")), leave=False)

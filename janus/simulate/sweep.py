@@ -15,6 +15,7 @@ from janus.errors import JanusError
 from janus.grid import PlanGrid, check_slo
 from janus.network import Trace
 from janus.policy import PolicySettings, check_policy, make_policy
+from janus.progress import bar
 from janus.simulate.replay import ReplaySettings, replay
 from janus.simulate.summary import compare, summarise
 
@@ -57,14 +58,13 @@ def sweep(
         grids: One for each input encoding, of one pair of machines.
         slos_ms: Latency targets.
         jobs: Processes; -1 for all cores, None for what joblib's surroundings say (one, if nothing).
-        progress: Show a bar on stderr.
+        progress: Show a bar.
 
     Raises:
         JanusError: If there is nothing to replay, something is named twice, or a policy or an SLO is out of range.
     """
     import joblib
     import pandas as pd
-    from tqdm import tqdm
 
     for name, given in (("trace", traces), ("policy", policies), ("grid", grids), ("SLO", slos_ms)):
         if not given:
@@ -85,7 +85,7 @@ def sweep(
         for trace, grid, slo, name in runs
     )
     done = joblib.Parallel(n_jobs=jobs, return_as="generator")(work)
-    rows, tables = zip(*tqdm(done, total=len(runs), unit="replay", disable=None if progress else True), strict=True)
+    rows, tables = zip(*bar(done, total=len(runs), unit="replay", shown=progress), strict=True)
     frames = pd.concat([table for table in tables if table is not None]) if keep_frames else pd.DataFrame()
     return Sweep(summary=compare(pd.concat(rows, ignore_index=True)), frames=frames.reset_index(drop=True))
 

@@ -1,0 +1,168 @@
+"""The screen in Chromium: how long from a key to a repainted figure, and from nothing to the whole screen."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+
+from janus.bench.laboratory import FLAGS, RUN_ALL, Book, LabServer, find_chromium
+from janus.errors import JanusError
+from janus.progress import bar
+from janus.units import ms_to_s
+
+ALONE = "notebooks/alone.ipynb"
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+QUIET = "() => document.querySelector('.janus-sentence b') && !document.querySelector('.janus-busy')"
+STREAMS = "() => /on \\d+ of \\d+ images/.test(document.querySelector('.janus-sentence').textContent)"
+WAIT_MS = 240_000
+# Nothing on the screen changes within this: the control has no effect at this place.
+NO_EFFECT_MS = 5000
+
+# The whole screen: the sentence, the figures with their keys, the picture. Painted is what a frame came after.
+WHOLE = """() => {
+    const there = [".janus-sentence b", ".janus-figures .infolayer .annotation-text", ".janus-picture img"];
+    const from = performance.now();
+    window.janusWhole = undefined;
+    const look = () => there.every((one) => document.querySelector(one))
+        ? setTimeout(() => { window.janusWhole = performance.now() - from; }) : requestAnimationFrame(look);
+    requestAnimationFrame(look);
+}"""
+# What can be moved by a key, by number: its label and what it is.
+FIND = """() => {
+    const found = [...document.querySelectorAll(
+        ".janus-explorer .noUi-handle, .janus-explorer select, .janus-explorer input[type=checkbox]")]
+        .filter((one) => one.offsetParent && !one.disabled && (one.tagName !== "SELECT" || one.options.length > 1));
+    return found.map((one, number) => {
+        one.dataset.bench = number;
+        const kind = one.tagName === "SELECT" ? "menu" : one.type === "checkbox" ? "tick" : "slider";
+        const row = one.closest(".widget-slider, .widget-dropdown, .widget-checkbox, .widget-inline-hbox");
+        const words = (it) => it?.textContent.replace(/[\\u200b\\s]+/g, " ").trim() ?? "";
+        // A tick beside a slider belongs to it.
+        const slider = kind === "tick" ? words(row.closest(".widget-hbox")?.querySelector(".widget-slider label")) : "";
+        const own = kind === "tick" ? words(row) : words(row?.querySelector("label"));
+        return [`${slider ? slider + ", " : ""}${own} (${kind})`, kind];
+    });
+}"""
+# Milliseconds from the next key to the frame in which what ``selector`` holds is no more what it was.
+WATCH = """([selector, limit]) => {
+    const place = document.querySelector(selector), before = place.textContent;
+    let from;
+    window.janusTaken = undefined;
+    const shape = () => place.textContent + [...place.querySelectorAll("path, img")]
+        .map((one) => (one.getAttribute("d") ?? one.src) + one.getAttribute("style")).join();
+    const was = selector.endsWith(" b") ? before : shape();
+    const now = () => selector.endsWith(" b") ? document.querySelector(selector)?.textContent ?? was : shape();
+    const look = () => {
+        const taken = performance.now() - from;
+        if (now() !== was) setTimeout(() => { window.janusTaken = performance.now() - from; });
+        else if (taken > limit) window.janusTaken = null;
+        else requestAnimationFrame(look);
+    };
+    document.addEventListener("keydown", () => { from = performance.now(); requestAnimationFrame(look); },
+        { capture: true, once: true });
+}"""
+KEYS = {"slider": ("ArrowRight", "ArrowLeft"), "menu": ("ArrowDown", "ArrowUp"), "tick": ("Space", "Space")}
+
+
+@contextmanager
+def chromium() -> Iterator:
+    """Chromium of this system, driven by Playwright.
+
+    Raises:
+        JanusError: If either is missing.
+    """
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError as why:
+        raise JanusError("Playwright is not installed: pip install 'janus-vit[dev]', or leave --browser out.") from why
+    path = find_chromium()
+    if path is None:
+        raise JanusError("there is no Chromium or Chrome on this machine: install one, or leave --browser out.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def first_paints(browser, checkout: Path, rounds: int) -> dict[str, list[float]]:
+    """Seconds to the whole screen: from `janus lab`, the notebook run as soon as it can be, and from a cell alone."""
+    found: dict[str, list[float]] = {"janus lab to the whole screen": [], "cell to the whole screen": []}
+    for _ in bar(range(rounds), unit="paint", title="first paints"):
+        with tempfile.TemporaryDirectory() as home:
+            start = time.perf_counter()
+            # What `janus lab` does before it becomes JupyterLab.
+            subprocess.run([sys.executable, "-c", "import janus.cli.lab"], check=True)
+            server = LabServer(checkout, Path(home))
+            try:
+                book = Book(browser, server, "notebooks/explore.ipynb")
+                _whole_screen(book)
+                found["janus lab to the whole screen"].append(time.perf_counter() - start)
+                book.close()
+                book = open_alone(browser, server, "janus.Explorer()", run=False)
+                found["cell to the whole screen"].append(ms_to_s(_whole_screen(book)))
+                book.close()
+            finally:
+                server.close()
+    return found
+
+
+def open_alone(browser, server: LabServer, call: str, *, run: bool = True) -> Book:
+    """A notebook with the screen and nothing else."""
+    cell = nbformat.v4.new_code_cell(f"import janus\n{call}")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": KERNEL}), server.root / ALONE)
+    book = Book(browser, server, ALONE)
+    if run:
+        _whole_screen(book)
+        book.page.wait_for_function(QUIET, timeout=WAIT_MS)
+    return book
+
+
+def _whole_screen(book: Book) -> float:
+    book.page.evaluate(WHOLE)
+    book.page.evaluate(RUN_ALL)
+    book.page.wait_for_function("() => window.janusWhole !== undefined", timeout=WAIT_MS, polling=20)
+    return book.page.evaluate("window.janusWhole")
+
+
+def keys_to_figures(book: Book, rounds: int) -> dict[str, list[float]]:
+    """Milliseconds from a key to the repainted figures, for each control that a key moves; there and back each round.
+
+    A control that changes no figure at this place has no times.
+    """
+    times: dict[str, list[float]] = {}
+    for _ in bar(range(rounds), unit="round", title="keys"):
+        for number, (name, kind) in enumerate(book.page.evaluate(FIND)):
+            for key in KEYS[kind]:
+                book.page.wait_for_function(QUIET, timeout=WAIT_MS)
+                taken = press(book, f'[data-bench="{number}"]', key, ".janus-stage")
+                times.setdefault(name, []).extend([] if taken is None else [taken])
+    return times
+
+
+def press(book: Book, what: str, key: str, watched: str) -> float | None:
+    """Milliseconds from a key on ``what`` to the frame with a changed ``watched``; None if it does not change."""
+    book.page.locator(what).first.focus()
+    book.page.evaluate(WATCH, [watched, NO_EFFECT_MS])
+    book.page.keyboard.press(key)
+    book.page.wait_for_function("() => window.janusTaken !== undefined", timeout=WAIT_MS, polling=20)
+    return book.page.evaluate("window.janusTaken")
+
+
+def bandwidth_while(book: Book, ready: str, rounds: int) -> list[float]:
+    """Milliseconds from a key on the bandwidth to the sentence that says so, each time as soon as ``ready`` holds."""
+    handle = '.janus-controls .widget-hbox:has(> .widget-slider label:text-is("Bandwidth")) .noUi-handle'
+    times = []
+    for _ in range(rounds):
+        for key in KEYS["slider"]:
+            book.page.wait_for_function(ready, timeout=WAIT_MS, polling=20)
+            times.append(press(book, handle, key, ".janus-sentence b"))
+    return [taken for taken in times if taken is not None]
