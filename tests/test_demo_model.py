@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from janus.accuracy import load_accuracy
 from janus.cli import main
 from janus.data import open_images
 from janus.demo import CLASSES, LABEL, sample
 from janus.errors import JanusError
+from janus.files import data_folder
 from janus.models import DEMO_NAME, load_model
+from janus.training import RECIPES
 from janus.training.export import export
 from janus.training.network import Student
+from janus.weights import file_hash
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +102,31 @@ def test_evaluate_says_what_it_is(capsys):
     assert doc["provenance"]["images"] == "demo"
     assert [row["n"] for row in doc["results"]] == [4, 4]
     assert LABEL in capsys.readouterr().out
+
+
+def test_the_file_that_is_shipped_is_the_one_of_its_record(monkeypatch):
+    """Hash, size and settings beside it are those of the file, and of a training that came to its end."""
+    monkeypatch.delenv("JANUS_DATA")
+    path = data_folder("models") / f"{DEMO_NAME}.safetensors"
+    record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    [facts] = record["results"]
+
+    assert record["provenance"]["finished"]
+    assert facts["recipe"] == json.loads(json.dumps(RECIPES["full"].facts()))
+    assert facts["file"] == {"name": path.name, "bytes": path.stat().st_size, "sha256": file_hash(path)}
+    assert facts["curve"][-1]["images"] > 0.99 * facts["images"] == 0.99 * RECIPES["full"].images
+
+
+def test_its_stored_accuracy_is_met_again(monkeypatch, capsys):
+    """What `data/accuracy` says of it lies in the interval of a run here, unmerged and strongly merged."""
+    monkeypatch.delenv("JANUS_DATA")
+    stored = load_accuracy(data_folder("accuracy") / f"{DEMO_NAME}.json")
+    main(["evaluate", "--model", "demo", "--level", "0,0.545", "--limit", "160", "--threads", "1", "--json"])
+    rows = json.loads(capsys.readouterr().out)["results"]
+
+    assert 85 <= stored.expected("declining", 0) <= 97
+    assert stored.expected("declining", 0.545) < stored.expected("declining", 0) - 5
+    for row in rows:
+        low, high = row["ci95"]
+
+        assert low <= stored.expected("declining", row["level"]) <= high

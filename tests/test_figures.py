@@ -12,7 +12,7 @@ from janus.workbench.tables import PARTS
 
 BENCH = Workbench(machine(0.4), machine(0.02), accuracy_table())
 PLACES = (Place(x=(0, 0.5), y=(0.6, 1)), Place(x=(0, 0.5), y=(0, 0.4)), Place(x=(0.6, 1), y=(0.6, 1)))
-LIVE = {"schedule": "declining", "level": 0.4, "top1": 70.0, "ci95": [60.0, 80.0], "n": 16, "now": True}
+LIVE = {"schedule": "declining", "level": 0.4, "top1": 70.0, "ci95": [60.0, 80.0], "n": 16, "now": True, "model": "m"}
 
 
 def specs(over="level", live=(), **question):
