@@ -50,7 +50,7 @@ def _differences(results: list[dict], figure: str, unit: str) -> list[str]:
         paired = row["paired"]
         points = "-" if paired["difference"] is None else f"{paired['difference']:+.2f}"
         line = f"{_names(row)}{points:>8}  {_interval(paired['ci95'], '+.2f'):<17}"
-        lines.append(line + (f"{paired['gained']:>8}{paired['lost']:>6}{paired['p']:>9.3g}" if counted else ""))
+        lines.append(line + (f"{paired['gained']:>8}{paired['lost']:>6}{paired['p']:>10.2g}" if counted else ""))
     return [line.rstrip() for line in lines]
 
 

@@ -54,7 +54,7 @@ def accuracy_figure(
         _points(before, column, "live, of plans before", own, color=ORANGE, symbol="diamond-open", size=9),
         _points(now, column, "live", own, color=ORANGE, symbol="diamond", size=10),
     ]
-    title = f"Accuracy: {label}" if label else "Measured accuracy"
+    title = f"Top-1: {label}" if label else "Measured accuracy"
     layout = base(title, unit if by_level else "modelled latency, ms", "top-1, % (95 % interval)")
     layout["xaxis"] |= {"range": table.attrs[f"{column}_range"], "nticks": 7}
     layout["yaxis"] |= {"range": table.attrs["top1_range"], "nticks": 6}
