@@ -53,7 +53,7 @@ def test_the_workbench_is_alone_on_its_page_and_answers(open_app):
     page.wait_for_function("() => document.querySelector('.janus-sentence').textContent.includes('19.6')")
     sentence, figures = app.text(".janus-sentence"), app.text(FIGURES)
     app.press(control("Split", ".noUi-handle"), "ArrowLeft")
-    assert "you cut after block 11 of 12" in app.changed(".janus-sentence", sentence)
+    assert "with the split you chose" in app.changed(".janus-sentence", sentence)
     app.changed(FIGURES, figures)
     SHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SHOTS / "app-dark.png")
@@ -61,7 +61,7 @@ def test_the_workbench_is_alone_on_its_page_and_answers(open_app):
     # Who opens the page anew gets a kernel of his own.
     page.reload(timeout=120_000)
     page.wait_for_selector(f"{FIGURES} .annotation-text", timeout=180_000)
-    assert "you cut after" not in app.text(".janus-sentence")
+    assert "you chose" not in app.text(".janus-sentence")
     assert app.console_errors == []
     assert app.outside == []
 
