@@ -29,7 +29,7 @@ LEARN = {
     "measured": "How near the model of latency comes to two real processes and a shaped link.",
     "paper_figures": "Which figures of the paper can be made again, with which machines, and how near they come.",
     "detection": "What merging and a cut do to boxes, which need their tokens back in place.",
-    "video": "Why clips gain most: 1568 tokens, and a much larger input to send.",
+    "video": "Merging over space and time: 1568 tokens, and what a video codec does to the case for cutting.",
     "your_model": "How to bring your own model, pictures, machine and network.",
 }
 INTRO = """# The notebooks
