@@ -144,7 +144,7 @@ class CourseView(ipywidgets.VBox):
         row = ipywidgets.HBox([self.trace, self.pace, self.policy], layout={"flex_flow": "row wrap"})
         row.add_class("janus-course-menus")
         self._plots = ipywidgets.Box(layout={"flex": "1 1 330px", "min_width": "0"})
-        self.table = ipywidgets.HTML(layout={"flex": "0 0 390px", "min_width": "0"})
+        self.table = ipywidgets.HTML(layout={"flex": "0 0 430px", "min_width": "0"})
         self.table.add_class("janus-policies")
         body = ipywidgets.HBox([self._plots, self.table], layout={"flex_flow": "row wrap"})
         super().__init__([row, body], layout={"flex": "1 1 auto", "min_width": "0"})
