@@ -39,14 +39,47 @@ class Standing(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class Guesses:
+    """Which of some images or clips were recognised.
+
+    Attributes:
+        hits1: For each in order, whether its class was the first guess.
+        hits5: The same among the first five guesses, or all if there are fewer classes.
+    """
+
+    hits1: Bool[np.ndarray, " n"]
+    hits5: Bool[np.ndarray, " n"]
+
+    @property
+    def n(self) -> int:
+        """How many so far."""
+        return len(self.hits1)
+
+    @property
+    def top1(self) -> float:
+        """Share of first guesses that are right, in percent."""
+        return 100 * float(self.hits1.mean())
+
+    @property
+    def top5(self) -> float:
+        """Share whose class is among the first five guesses, in percent."""
+        return 100 * float(self.hits5.mean())
+
+    @cached_property
+    def ci95(self) -> tuple[float, float]:
+        """95 % interval of `top1` in percent (Wilson, JASA 22, 1927)."""
+        return interval95(self.hits1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running(Guesses):
     """The state of one configuration after some images. Never changes: every batch makes a new one.
+
+    Its guesses are paired with those of the other configurations.
 
     Attributes:
         configuration: What was run.
         plan: What its schedule comes to.
-        hits1: For each image in order, whether its class was the first guess. Paired with the other configurations.
-        hits5: The same among the first five guesses, or all if there are fewer classes.
         payload_total_bytes: Encoded bytes over all images.
         busy_s: Seconds spent in the model and the codec. Reading and resizing images is not in it.
         unit: What is counted: ``images`` or ``clips``.
@@ -54,8 +87,6 @@ class Running:
 
     configuration: Configuration
     plan: MergePlan
-    hits1: Bool[np.ndarray, " n"]
-    hits5: Bool[np.ndarray, " n"]
     payload_total_bytes: int
     busy_s: float
     unit: str = "images"
@@ -67,26 +98,6 @@ class Running:
         return cls(
             configuration=configuration, plan=plan, hits1=none, hits5=none, payload_total_bytes=0, busy_s=0.0, unit=unit
         )
-
-    @property
-    def n(self) -> int:
-        """Images so far."""
-        return len(self.hits1)
-
-    @property
-    def top1(self) -> float:
-        """Share of first guesses that are right, in percent."""
-        return 100 * float(self.hits1.mean())
-
-    @property
-    def top5(self) -> float:
-        """Share of images whose class is among the first five guesses, in percent."""
-        return 100 * float(self.hits5.mean())
-
-    @cached_property
-    def ci95(self) -> tuple[float, float]:
-        """95 % interval of `top1` in percent (Wilson, JASA 22, 1927)."""
-        return interval95(self.hits1)
 
     @property
     def payload_bytes(self) -> float:

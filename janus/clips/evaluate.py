@@ -6,11 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from janus.clips.resize import ClipPreprocess
@@ -19,45 +18,21 @@ from janus.configuration import Configuration
 from janus.data import Skipped
 from janus.errors import JanusError
 from janus.evaluate import run_batches, usable
-from janus.standing import Running, interval95
+from janus.standing import Guesses, Running
 from janus.vit import OpenViT
 
 Predict = Callable[[Float[Tensor, "b frames 3 h w"]], Float[Tensor, "b classes"]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClipRunning:
+class ClipRunning(Guesses):
     """How a classifier stands after some clips. Never changes: every batch makes a new one.
 
     Attributes:
-        hits1: For each clip in order, whether its class was the first guess.
-        hits5: The same among the first five guesses, or all if there are fewer classes.
         busy_s: Seconds spent in the model. Decoding videos is not in it.
     """
 
-    hits1: Bool[np.ndarray, " n"]
-    hits5: Bool[np.ndarray, " n"]
     busy_s: float
-
-    @property
-    def n(self) -> int:
-        """Clips so far."""
-        return len(self.hits1)
-
-    @property
-    def top1(self) -> float:
-        """Share of first guesses that are right, in percent."""
-        return 100 * float(self.hits1.mean())
-
-    @property
-    def top5(self) -> float:
-        """Share of clips whose class is among the first five guesses, in percent."""
-        return 100 * float(self.hits5.mean())
-
-    @cached_property
-    def ci95(self) -> tuple[float, float]:
-        """95 % interval of `top1` in percent (Wilson, JASA 22, 1927)."""
-        return interval95(self.hits1)
 
     @property
     def clips_per_s(self) -> float:
