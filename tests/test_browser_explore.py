@@ -156,3 +156,24 @@ def test_accuracy_streams_in_on_real_images_and_can_be_cancelled(open_notebook, 
     assert "imagenet_val 1" in book.text(".janus-picture")
     page.wait_for_selector('.janus-controls button:text-is("Evaluate"):enabled')
     assert book.cell_errors() == [] and book.console_errors == [] and book.outside == []
+
+
+def test_keys_on_a_control_are_not_jupyterlabs(book):
+    """Arrows walk through a menu instead of through the cells, and no letter adds, cuts or deletes a cell."""
+    page = book.page
+    schedule = page.locator(menu("Schedule"))
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    figures = book.text(FIGURES)
+    schedule.focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function(
+        "(menu) => menu.selectedIndex === 1 && document.activeElement === menu", arg=schedule.element_handle()
+    )
+    book.changed(FIGURES, figures)
+
+    page.locator(control("Bandwidth", ".noUi-handle")).first.focus()
+    for letter in ("a", "b", "x", "d", "d"):
+        page.keyboard.press(letter)
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    assert book.console_errors == []

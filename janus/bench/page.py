@@ -23,7 +23,7 @@ QUIET = "() => document.querySelector('.janus-sentence b') && !document.querySel
 STREAMS = "() => /on \\d+ of \\d+ images/.test(document.querySelector('.janus-sentence').textContent)"
 WAIT_MS = 240_000
 # Nothing on the screen changes within this: the control has no effect at this place.
-NO_EFFECT_MS = 5000
+NO_EFFECT_MS = 2000
 
 # The whole screen: the sentence, the figures with their keys, the picture. Painted is what a frame came after.
 WHOLE = """() => {
@@ -45,20 +45,22 @@ FIND = """() => {
         const row = one.closest(".widget-slider, .widget-dropdown, .widget-checkbox, .widget-inline-hbox");
         const words = (it) => it?.textContent.replace(/[\\u200b\\s]+/g, " ").trim() ?? "";
         // A tick beside a slider belongs to it.
-        const slider = kind === "tick" ? words(row.closest(".widget-hbox")?.querySelector(".widget-slider label")) : "";
+        const beside = kind === "tick" && row.parentElement.querySelector(":scope > .widget-hbox .widget-slider label");
+        const slider = beside ? words(beside) : "";
         const own = kind === "tick" ? words(row) : words(row?.querySelector("label"));
         return [`${slider ? slider + ", " : ""}${own} (${kind})`, kind];
     });
 }"""
 # Milliseconds from the next key to the frame in which what ``selector`` holds is no more what it was.
 WATCH = """([selector, limit]) => {
-    const place = document.querySelector(selector), before = place.textContent;
+    const headline = selector.endsWith(" b"), all = (one) => [...document.querySelectorAll(`${selector} ${one}`)];
+    // What is drawn; not the numbers beside the sliders.
+    const drawn = () => [...all(".infolayer, figcaption").map((one) => one.textContent),
+        ...all("path, img").map((one) => (one.getAttribute("d") ?? one.src) + one.getAttribute("style"))].join();
+    const now = () => headline ? document.querySelector(selector)?.textContent ?? "" : drawn();
+    const was = now();
     let from;
     window.janusTaken = undefined;
-    const shape = () => place.textContent + [...place.querySelectorAll("path, img")]
-        .map((one) => (one.getAttribute("d") ?? one.src) + one.getAttribute("style")).join();
-    const was = selector.endsWith(" b") ? before : shape();
-    const now = () => selector.endsWith(" b") ? document.querySelector(selector)?.textContent ?? was : shape();
     const look = () => {
         const taken = performance.now() - from;
         if (now() !== was) setTimeout(() => { window.janusTaken = performance.now() - from; });
@@ -68,6 +70,17 @@ WATCH = """([selector, limit]) => {
     document.addEventListener("keydown", () => { from = performance.now(); requestAnimationFrame(look); },
         { capture: true, once: true });
 }"""
+# The figures have not changed for a while: what follows is of the next key.
+REST = """(selector) => new Promise((rested) => {
+    let last, since;
+    const look = () => {
+        const place = document.querySelector(selector);
+        const now = place.innerHTML;
+        if (now !== last) [last, since] = [now, performance.now()];
+        if (performance.now() - since > 400) rested(); else requestAnimationFrame(look);
+    };
+    look();
+})"""
 KEYS = {"slider": ("ArrowRight", "ArrowLeft"), "menu": ("ArrowDown", "ArrowUp"), "tick": ("Space", "Space")}
 
 
@@ -143,6 +156,7 @@ def keys_to_figures(book: Book, rounds: int) -> dict[str, list[float]]:
         for number, (name, kind) in enumerate(book.page.evaluate(FIND)):
             for key in KEYS[kind]:
                 book.page.wait_for_function(QUIET, timeout=WAIT_MS)
+                book.page.evaluate(REST, ".janus-stage")
                 taken = press(book, f'[data-bench="{number}"]', key, ".janus-stage")
                 times.setdefault(name, []).extend([] if taken is None else [taken])
     return times

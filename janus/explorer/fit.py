@@ -1,4 +1,5 @@
-"""A widget without looks that keeps the figures as wide as their place, and as they are now in a page that opens."""
+"""A widget without looks that keeps the figures as wide as their place, as they are now in a page that opens, and keys
+with the controls that they were meant for."""
 
 from __future__ import annotations
 
@@ -27,8 +28,14 @@ export default {
       if (other) resize();
     });
     const find = () => {
-      const figures = el.closest(".janus-explorer")?.querySelectorAll(".janus-figures") ?? [];
+      const screen = el.closest(".janus-explorer");
+      const figures = screen?.querySelectorAll(".janus-figures") ?? [];
       figures.forEach((figure) => watch.observe(figure));
+      // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks for
+      // this mark on what has the focus.
+      screen?.querySelectorAll("select, button, input, .noUi-handle").forEach((one) => {
+        one.dataset.lmSuppressShortcuts = "true";
+      });
       return figures.length;
     };
     let waiting = true;
