@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from janus.errors import JanusError
-from janus.explorer import Explorer, about, screen
+from janus.explorer import Explorer, about, screen, sources
 from janus.explorer.banner import Banner
 from janus.explorer.behind import Lane
 from janus.explorer.controls import number_in, round_steps
@@ -214,8 +214,9 @@ def test_another_model_has_its_own_machines_and_no_tokens_without_weights(made):
     assert explorer.panel.evaluate.disabled
 
 
-def test_random_weights_say_that_they_have_no_accuracy(made):
-    """No live accuracy, the reason and the remedy; stored results are still there."""
+def test_random_weights_say_that_they_have_no_accuracy(made, monkeypatch):
+    """Where not even the demo model is there: the reason and the remedy; stored results are still shown."""
+    monkeypatch.setattr(sources, "demo_sources", lambda: [])
     explorer = made(images=False)
 
     assert "Random weights: no live accuracy" in explorer.note.value
@@ -424,7 +425,7 @@ def test_the_hub_s_model_is_offered_where_the_hub_answers(made, monkeypatch):
     explorer.settle()
 
     assert [source.name for source in explorer._sources if source.weights == "hub"] == list(HUB_MODELS)
-    assert explorer.source.weights == "random"
+    assert explorer.source.weights == "demo"
     assert "DeiT-Ti/16, from the hub" in dict(explorer.panel.model.options)
 
 
@@ -440,7 +441,9 @@ def test_about_says_where_everything_comes_from(alone):
     assert [line.split(":")[0] for line in text.splitlines()] == [
         "versions", "hardware", "seed", "models", "images", "stored accuracy",
     ]  # fmt: skip
-    assert "seed:            3" in text and "random weights" in text and "/" not in text.split("models:")[0]
+    assert (
+        "seed:            3" in text and "demo model, procedural images" in text and "/" not in text.split("models:")[0]
+    )
 
 
 def test_an_unexpected_error_is_shown_with_its_traceback():
