@@ -216,7 +216,7 @@ def test_another_model_has_its_own_machines_and_no_tokens_without_weights(made):
 
 def test_random_weights_say_that_they_have_no_accuracy(made, monkeypatch):
     """Where not even the demo model is there: the reason and the remedy; stored results are still shown."""
-    monkeypatch.setattr(sources, "demo_sources", lambda: [])
+    monkeypatch.setattr(sources, "demo_sources", list)
     explorer = made(images=False)
 
     assert "Random weights: no live accuracy" in explorer.note.value

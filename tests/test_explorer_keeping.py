@@ -17,6 +17,7 @@ from janus.explorer.lessons import LESSONS
 from janus.explorer.state import LONGEST, VERSION, join, take_apart, text_of
 from janus.figures import still as stills
 from janus.grid import CODECS, ENCODINGS
+from janus.policy import POLICIES
 
 alone, made = test_explorer.alone, test_explorer.made
 say, numbers = test_explorer.say, test_explorer.numbers
@@ -54,7 +55,7 @@ states = st.fixed_dictionaries(
     {},
     optional={
         "model": st.sampled_from(("vit_tiny_patch16_224.janus_demo", "vit_small_patch16_224")),
-        "device": st.sampled_from(("2-core EPYC (stored)", "Orin NX (derived)")),
+        "device": st.sampled_from(("Orin Nano (derived)", "Orin NX (derived)")),
         "cloud": st.sampled_from(("T4 (derived)", "A100 (derived)")),
         "family": st.sampled_from(("declining", "constant", "linear", "none")),
         "level": st.sampled_from((0, 2)),
@@ -67,6 +68,10 @@ states = st.fixed_dictionaries(
         "plot_over": st.sampled_from(("level", "latency")),
         "n_images": st.integers(1, 5000),
         "follow": st.booleans(),
+        "trace": st.sampled_from(("5g-driving", "lte-walking@7")),
+        "policy": st.sampled_from(tuple(POLICIES)),
+        "camera_fps": st.sampled_from((0, 10, 30)),
+        "measure_on": st.sampled_from(("here", "imitated")),
         "picture": st.sampled_from(("drawn: a boat", "sample 1")),
         "block": st.integers(0, 12),
         "seed": st.integers(0, 5),

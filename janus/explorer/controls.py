@@ -156,7 +156,7 @@ class Choice(ipywidgets.Dropdown):
         Raises:
             JanusError: If there is none.
         """
-        known = {str(value): value for value in self._options_values}
+        known = {f"{value:g}" if isinstance(value, float) else str(value): value for value in self._options_values}
         if text not in known:
             raise JanusError(f"{self.name}: there is no {text!r:.60} here; choose one of {', '.join(known)}.")
         return known[text]

@@ -31,8 +31,8 @@ export default {
       const screen = el.closest(".janus-explorer");
       const figures = screen?.querySelectorAll(".janus-figures") ?? [];
       figures.forEach((figure) => watch.observe(figure));
-      // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks for
-      // this mark on what has the focus.
+      // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks
+      // for this mark on what has the focus.
       screen?.querySelectorAll("select, button, input, .noUi-handle").forEach((one) => {
         one.dataset.lmSuppressShortcuts = "true";
       });
