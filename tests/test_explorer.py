@@ -313,6 +313,20 @@ def test_cancel_stops_and_evaluate_starts_again(made):
     assert explorer.subject.runs[-1][1] == 0.2 and "on 200 images" in say(explorer)
 
 
+def test_to_follow_no_more_stops_and_says_so(made):
+    """Unticked, nothing runs and nothing looks as if it did; ticked again, it goes on."""
+    explorer = made(gate=False)
+    assert explorer.subject.started.wait(30)
+    explorer.panel.live.value = False
+    explorer.subject.gate.set()
+
+    assert explorer.live.running is None and explorer.panel.cancel.disabled
+    assert explorer.panel.status.value == "" and not explorer.panel.evaluate.disabled
+    explorer.panel.live.value = True
+    assert not explorer.panel.cancel.disabled and "janus-busy" in explorer.panel.status.value
+    explorer.settle()
+
+
 def test_an_error_behind_the_screen_comes_to_the_banner(made):
     """A failing evaluation is shown, and nothing stays busy."""
     explorer = made(gate=False)

@@ -86,12 +86,12 @@ def bench_browser(rounds: int, paints: int) -> tuple[list[dict], list[dict]]:
             book = page.open_alone(browser, server, "janus.Explorer(calibrate=False, live=False)")
             rows += [row_of(KEY, what, taken) for what, taken in page.keys_to_figures(book, rounds).items()]
             book.close()
-            book = page.open_alone(browser, server, "janus.Explorer(calibrate=False)")
+            book = page.open_alone(browser, server, page.STREAM)
             if book.page.locator('.janus-controls button:text-is("Evaluate"):enabled').count():
                 times: dict[str, list[float]] = {IDLE: [], BEHIND: []}
                 for _ in bar(range(rounds), unit="round", title="bandwidth"):
-                    for name, ready in ((IDLE, page.QUIET), (BEHIND, page.STREAMS)):
-                        times[name] += page.bandwidth_while(book, ready, 1)
+                    for name in times:
+                        times[name] += page.bandwidth(book, streaming=name == BEHIND)
                 rows += [row_of("key to sentence", "Bandwidth", taken, while_=name) for name, taken in times.items()]
                 rows.append(ratio_row("key to sentence, Bandwidth", times))
             else:

@@ -20,6 +20,17 @@ from janus.units import ms_to_s
 ALONE = "notebooks/alone.ipynb"
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 QUIET = "() => document.querySelector('.janus-sentence b') && !document.querySelector('.janus-busy')"
+# A screen whose accuracy comes in again and again, while it is to follow the controls.
+STREAM = """screen = janus.Explorer(calibrate=False, live=False)
+import asyncio
+async def stream():
+    while True:
+        await asyncio.sleep(0.1)
+        if screen.panel.live.value and not screen.live.running and not screen.panel.evaluate.disabled:
+            screen.live.clear()
+            screen.panel.evaluate.click()
+task = asyncio.get_running_loop().create_task(stream())
+screen"""
 STREAMS = "() => /on \\d+ of \\d+ images/.test(document.querySelector('.janus-sentence').textContent)"
 WAIT_MS = 240_000
 # Nothing on the screen changes within this: the control has no effect at this place.
@@ -171,12 +182,17 @@ def press(book: Book, what: str, key: str, watched: str) -> float | None:
     return book.page.evaluate("window.janusTaken")
 
 
-def bandwidth_while(book: Book, ready: str, rounds: int) -> list[float]:
-    """Milliseconds from a key on the bandwidth to the sentence that says so, each time as soon as ``ready`` holds."""
+def bandwidth(book: Book, streaming: bool) -> list[float]:
+    """Milliseconds from a key on the bandwidth to the headline that says so, there and back, on a page of `STREAM`.
+
+    Args:
+        book: The page.
+        streaming: Whether each key comes while accuracy comes in, or while nothing goes on.
+    """
     handle = '.janus-controls .widget-hbox:has(> .widget-slider label:text-is("Bandwidth")) .noUi-handle'
+    book.page.locator('.janus-controls .widget-checkbox:has-text("follow the controls") input').set_checked(streaming)
     times = []
-    for _ in range(rounds):
-        for key in KEYS["slider"]:
-            book.page.wait_for_function(ready, timeout=WAIT_MS, polling=20)
-            times.append(press(book, handle, key, ".janus-sentence b"))
-    return [taken for taken in times if taken is not None]
+    for key in KEYS["slider"]:
+        book.page.wait_for_function(STREAMS if streaming else QUIET, timeout=WAIT_MS, polling=20)
+        times.append(press(book, handle, key, ".janus-sentence b"))
+    return [NO_EFFECT_MS if taken is None else taken for taken in times]

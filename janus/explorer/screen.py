@@ -81,7 +81,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         guard = self.banner.guard
         self.panel = Panel(
             Question(), guard=guard, asked=self._asked, machines_changed=self._machines_changed,
-            live_changed=self._follow,
+            live_changed=lambda: (self._follow(), self._show()),
         )  # fmt: skip
         self.bar = Bar(guard=guard, restore=self.restore)
         self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
