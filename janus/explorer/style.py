@@ -36,7 +36,7 @@ CSS = """
 .janus-figures { grid-area: 1 / 1 / 3 / 3; min-width: 0; overflow: hidden; }
 .janus-picture { grid-area: 2 / 2 / 3 / 3; z-index: 1; min-width: 0; overflow: hidden; align-self: stretch; }
 .janus-picture .pair { display: flex; gap: 8px; margin: 0; }
-.janus-picture .pair figure { margin: 0; flex: 1 1 0; min-width: 0; max-width: 210px; }
+.janus-picture .pair figure { margin: 0; flex: 1 1 0; min-width: 0; max-width: clamp(96px, 8vw, 210px); }
 .janus-picture .pair img { width: 100%; display: block; }
 .janus-picture figcaption { font-size: 11px; line-height: 1.3; padding-top: 2px; }
 .janus-course .janus-figures { flex: 1 1 0; width: 0; }
