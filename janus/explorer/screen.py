@@ -73,8 +73,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         lock = threading.RLock()
         self.banner, self._post = Banner(lock), kernel_post(lock)
         self._loading, self._hub = self._lane("loading"), self._lane("hub")
-        self._outlining = self._lane("picture", SETTLE_S / 3)
-        self._measuring = self._lane("accuracy", SETTLE_S)
+        self._outlining, self._measuring = self._lane("picture", SETTLE_S / 3), self._lane("accuracy", SETTLE_S)
         self.live = LiveAccuracy(self._measuring, self._show)
         guard = self.banner.guard
         self.panel = Panel(
