@@ -36,13 +36,15 @@ def controls_of(box: ipywidgets.Box) -> Iterator[Control]:
     beside = ""
     for child in box.children:
         if isinstance(child, Number):
-            beside = f"{child.name}, "
+            beside = f"{child.name}, " if isinstance(box, ipywidgets.HBox) else ""
             yield from _number(child)
         elif isinstance(child, ipywidgets.Box):
             yield from controls_of(child)
         elif isinstance(child, ipywidgets.Dropdown | ipywidgets.ToggleButtons):
             if len(child.options) > 1:
-                yield Control(name=f"{child.description} (menu)", move=_swap(child, "index", len(child.options)))
+                yield Control(
+                    name=f"{child.description or child.tooltip} (menu)", move=_swap(child, "index", len(child.options))
+                )
         elif isinstance(child, ipywidgets.Checkbox | ipywidgets.ToggleButton):
             name = f"{beside}{child.description} (tick)"
             yield Control(name=name, move=partial(_flip, child))

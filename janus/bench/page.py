@@ -56,7 +56,8 @@ FIND = """() => {
         const row = one.closest(".widget-slider, .widget-dropdown, .widget-checkbox, .widget-inline-hbox");
         const words = (it) => it?.textContent.replace(/[\\u200b\\s]+/g, " ").trim() ?? "";
         // A tick beside a slider belongs to it.
-        const beside = kind === "tick" && row.parentElement.querySelector(":scope > .widget-hbox .widget-slider label");
+        const beside = kind === "tick" && row.parentElement.matches(".widget-hbox")
+            && row.parentElement.querySelector(":scope > .widget-hbox .widget-slider label");
         const slider = beside ? words(beside) : "";
         const own = kind === "tick" ? words(row) : words(row?.querySelector("label"));
         return [`${slider ? slider + ", " : ""}${own} (${kind})`, kind];

@@ -69,19 +69,16 @@ class Explorer(Keeping, ipywidgets.VBox):
         self._first, self._seed = state or states.join(first), seed
         self._calibrates = calibrate
         self._machines = Machines(self._sources[0].name, device, cloud)
-        self._device_chosen = False
-        self.subject = None
-        self._doing = ""
+        self._device_chosen, self.subject, self._doing = False, None, ""
         lock = threading.RLock()
         self.banner, self._post = Banner(lock), kernel_post(lock)
         self._loading, self._hub = self._lane("loading"), self._lane("hub")
-        self._outlining = self._lane("picture", SETTLE_S / 3)
-        self._measuring = self._lane("accuracy", SETTLE_S)
+        self._outlining, self._measuring = self._lane("picture", SETTLE_S / 3), self._lane("accuracy", SETTLE_S)
         self.live = LiveAccuracy(self._measuring, self._show)
         guard = self.banner.guard
         self.panel = Panel(
             Question(), guard=guard, asked=self._asked, machines_changed=self._machines_changed,
-            live_changed=lambda: (self._follow(), self._show()),
+            live_changed=self._live_changed,
         )  # fmt: skip
         self.bar = Bar(guard=guard, restore=self.restore)
         self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
@@ -197,8 +194,7 @@ class Explorer(Keeping, ipywidgets.VBox):
     def _idle(self) -> None:
         """Nothing is being loaded or timed any more, so accuracy may have the processor."""
         self._doing = ""
-        self._follow()
-        self._show()
+        self._live_changed()
 
     def _calibrate(self) -> None:
         if self.subject is None:
@@ -232,6 +228,10 @@ class Explorer(Keeping, ipywidgets.VBox):
             self.live.measure(self.subject, self.answer, self.panel.images.value)
         else:
             self.live.cancel()
+
+    def _live_changed(self) -> None:
+        self._follow()
+        self._show()
 
     def _measure(self) -> None:
         if self._measurable:
