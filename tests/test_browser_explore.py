@@ -105,9 +105,10 @@ def test_the_screen_fits_a_laptop_in_light_and_dark(book):
 
     assert screen.bounding_box()["height"] < view["height"]
     assert screen.evaluate("(it) => it.scrollWidth <= it.clientWidth")
+    width = "document.querySelector('{}').getBoundingClientRect().width"
+    stage_width, drawn_width = width.format(".janus-stage"), width.format(".janus-figures .main-svg")
+    page.wait_for_function(f"() => Math.abs({stage_width} - {drawn_width}) < 2", timeout=20_000)
     stage = page.locator(".janus-stage").first.bounding_box()
-    drawn = page.locator(".janus-figures .main-svg").first.bounding_box()
-    assert abs(drawn["width"] - stage["width"]) < 2
     for words in page.locator(f"{FIGURES} .annotation-text").all():
         place = words.bounding_box()
         assert place["x"] >= stage["x"] and place["x"] + place["width"] <= stage["x"] + stage["width"] + 1

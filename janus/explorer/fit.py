@@ -25,7 +25,8 @@ export default {
         other ||= now > 0 && now !== seen.get(target);
         seen.set(target, now);
       }
-      if (other) resize();
+      // Once more when it has settled: plotly drops a resize that comes while it still draws.
+      if (other) { resize(); setTimeout(resize, 400); }
     });
     const find = () => {
       const screen = el.closest(".janus-explorer");
