@@ -78,7 +78,7 @@ class Student(nn.Module):
     def optimisers(self, recipe: Recipe) -> list[torch.optim.Optimizer]:
         """Muon for the matrices inside blocks, AdamW for everything else; each group knows its ``peak``.
 
-        Muon learns this task in a third of the pictures that AdamW needs.
+        In first trials of 150 s Muon was ahead of AdamW; AdamW was tried at one learning rate only.
         """
         inside = [p for name, p in self.named_parameters() if "blocks." in name and p.ndim == 2]
         rest = [(name, p) for name, p in self.named_parameters() if not ("blocks." in name and p.ndim == 2)]
