@@ -147,14 +147,15 @@ def test_a_moved_slider_changes_sentence_figures_and_box(made):
     """Bandwidth decides between device and cloud, and all of the screen follows."""
     explorer = made(device=None)
     explorer.panel.device.value = STORED
-    before = explorer.stage.figure.to_plotly_json()["data"]
+    before = [plot.figure["data"] for plot in explorer.stage.plots]
     assert "run all 12 blocks on the device" in say(explorer)
     explorer.panel.uplink.slider.value = 20.0
 
     assert "send the picture as JPEG" in say(explorer)
     assert explorer.panel.uplink.box.value == "20"
     assert explorer.panel.split.value == 0 and explorer.panel.split.slider.value == 0
-    assert explorer.stage.figure.to_plotly_json()["data"] != before
+    after = [plot.figure["data"] for plot in explorer.stage.plots]
+    assert all(one != other for one, other in zip(before, after, strict=True))
 
 
 def test_who_moves_a_slider_takes_it_from_janus(made):
@@ -232,8 +233,8 @@ def test_accuracy_streams_in_and_its_interval_shrinks(made, monkeypatch):
 
     def watched(self):
         show(self)
-        live = next(trace for trace in self.stage.figure.data if trace.name == "live")
-        seen.extend((n[3], error) for n, error in zip(live.customdata or (), live.error_y.array or (), strict=True))
+        live = self.stage.plots[2].trace("live")
+        seen.extend((n[3], error) for n, error in zip(live["customdata"], live["error_y"]["array"], strict=True))
 
     monkeypatch.setattr(Explorer, "_show", watched)
     explorer = made()

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import pytest
 from rooms import accuracy_table, machine
 
-from janus.figures import accuracy_figure, beside, latency_figure, refresh, tell_again, tokens_figure
+from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
 from janus.figures.compose import Place
 from janus.workbench import Question, Workbench
 from janus.workbench import accuracy_table as table_of
@@ -118,58 +118,3 @@ def test_figures_beside_one_another_keep_to_their_own_axes():
     refs = {shape["xref"].split()[0] for shape in spec["layout"]["shapes"]}
     assert refs == {"x", "x2", "x3"}
     assert go.Figure(spec).layout.showlegend is False
-
-
-@pytest.mark.parametrize(
-    "after", [{"uplink_mbps": 0.1}, {"encoding": "raw"}, {"live": [LIVE], "over": "latency"}, {"family": "constant"}]
-)
-def test_a_widget_follows_in_one_message(after):
-    """A refreshed widget equals one made anew, is still the same, and was told once."""
-    old = whole(level=0.4)
-    widget = go.FigureWidget(old)
-    sent = []
-    widget.observe(lambda change: change["new"] and sent.append(change["new"]), names="_py2js_update")
-    new = whole(**after)
-    refresh(widget, old, new)
-
-    assert widget.to_plotly_json()["layout"] == go.Figure(new).to_plotly_json()["layout"]
-    for now, wanted in zip(widget.data, go.Figure(new).data, strict=True):
-        assert now.to_plotly_json() | {"uid": None} == wanted.to_plotly_json() | {"uid": None}
-    assert len(sent) == 1
-    refresh(widget, new, new)
-    assert len(sent) == 1
-
-
-def test_a_page_that_opens_later_sees_the_figure_as_it_is_now():
-    """What a reload and an app ask for is the refreshed figure, and it was sent to nobody that did not ask."""
-    old, new = whole(level=0.4), whole(uplink_mbps=0.1)
-    widget = go.FigureWidget(old)
-    sent = []
-    widget.observe(sent.append, names=["_widget_data", "_widget_layout"])
-    refresh(widget, old, new)
-    state, wanted = widget.get_state(["_widget_data", "_widget_layout"]), go.FigureWidget(new)
-
-    assert state["_widget_layout"] == wanted.get_state("_widget_layout")["_widget_layout"]
-    for now, anew in zip(state["_widget_data"], wanted.get_state("_widget_data")["_widget_data"], strict=True):
-        assert now | {"uid": None} == anew | {"uid": None}
-    assert sent == []
-
-
-def test_a_page_that_has_just_drawn_is_told_what_it_missed():
-    """All of the figure in one message, trace by trace, and none where nothing ever changed."""
-    old, new = whole(level=0.4), whole(uplink_mbps=0.1)
-    widget, sent = go.FigureWidget(old), []
-    widget.observe(lambda change: change["new"] and sent.append(change["new"]), names="_py2js_update")
-    tell_again(widget)
-    assert sent == []
-
-    refresh(widget, old, new)
-    tell_again(widget)
-    told = sent[-1]
-
-    assert len(sent) == 2
-    assert told["layout_data"] == go.Figure(new).to_plotly_json()["layout"]
-    for number, trace in enumerate(go.Figure(new).to_plotly_json()["data"]):
-        assert {key: told["style_data"][key][number] for key in trace if key != "type"} == {
-            key: value for key, value in trace.items() if key != "type"
-        }

@@ -234,7 +234,7 @@ def test_trace_policy_and_controls_are_followed(made, quick):  # noqa: F811
     explorer.panel.slo.box.value = "500"
     explorer.settle()
     assert f"SLO 500{NBSP}ms" in explorer.sentence.value and explorer.sentence.value.count("0.0")
-    assert view.figure.layout.shapes[0].y0 == 500
+    assert view.plot.figure["layout"]["shapes"][0]["y0"] == 500
     assert explorer.panel.status.value == ""
 
 
@@ -327,21 +327,22 @@ def test_measured_points_stand_beside_the_bars(made, monkeypatch):  # noqa: F811
     explorer = made(live=False)
     explorer.desk.measure.click()
     explorer.settle()
-    points = {trace.name: trace for trace in explorer.stage.figure.data}
+    bars = explorer.stage.plots[1]
+    points = bars.trace("measured")
     k = explorer.answer.plan.split
 
     assert pair.jobs[0].plan == explorer.answer.plan and pair.closed.is_set()
-    assert list(points["measured"].x) == [k] and list(points["measured"].y) == [21.0]
-    assert list(points["measured"].error_y.array) == [3.0]
-    assert list(points["model of that pair"].y) == [20.0]
+    assert points["x"] == [k] and points["y"] == [21.0]
+    assert points["error_y"]["array"] == [3.0]
+    assert bars.trace("model of that pair")["y"] == [20.0]
     said = explorer.sentence.value.replace(NBSP, " ")
     assert "Measured: median 21 ms (p10 20 ms, p90 24 ms, 20 frames between two processes)" in said
     assert "the model of that pair says 20 ms, 4.8 % too little" in said
     assert "between two processes over a shaped link" in explorer.note.value
     explorer.panel.uplink.box.value = "33"
-    assert list({t.name: t for t in explorer.stage.figure.data}["measured"].x) == []
+    assert bars.trace("measured")["x"] == []
     explorer.panel.uplink.box.value = "10"
-    assert list({t.name: t for t in explorer.stage.figure.data}["measured"].x) == [k]
+    assert bars.trace("measured")["x"] == [k]
 
 
 def test_measuring_is_stopped_by_the_same_button(made, monkeypatch):  # noqa: F811
@@ -392,8 +393,7 @@ def test_the_oracle_cannot_be_run_and_another_policy_is_measured_over_the_trace(
     explorer.desk.measure.click()
     explorer.settle()
 
-    shown = next(trace for trace in explorer.desk.course_view.figure.data if trace.name == "measured")
-    assert len(shown.x) == 20
+    assert len(explorer.desk.course_view.plot.trace("measured")["x"]) == 20
     assert f"Measured over the first 2{NBSP}s: 50.0{NBSP}% of 20 frames late" in explorer.sentence.value
 
 

@@ -12,20 +12,28 @@ CLOSING_S = 10.0
 Post = Callable[[Callable[[], None]], None]
 
 
+def in_kernel() -> bool:
+    """Whether a loop runs here, on which handlers run."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 def kernel_post(lock: threading.RLock) -> Post:
     """A way to run a function on the kernel's own loop, where handlers run; at once, under ``lock``, without one.
 
     So no handler meets a half-made update: in a kernel one thread touches the widgets, elsewhere one at a time.
     """
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
+    if not in_kernel():
 
         def at_once(function: Callable[[], None]) -> None:
             with lock:
                 function()
 
         return at_once
+    loop = asyncio.get_running_loop()
 
     def on_loop(function: Callable[[], None]) -> None:
         if not loop.is_closed():
@@ -56,15 +64,19 @@ class Lane:
         post: Where `show`, `done` and ``failed`` are called.
         failed: Called with an exception of a job.
         settle_s: How long a job waits for a newer one before it starts.
+        held_s: How long the very first waits for `begin`, in a kernel; elsewhere there is nothing to wait for.
     """
 
-    def __init__(self, name: str, *, post: Post, failed: Callable[[Exception], None], settle_s: float = 0.0):
+    def __init__(
+        self, name: str, *, post: Post, failed: Callable[[Exception], None], settle_s: float = 0.0, held_s: float = 0.0
+    ):  # fmt: skip
         self._name, self._post, self._failed, self._settle_s = name, post, failed, settle_s
         self._changed = threading.Condition()
         self._waiting: tuple[Job, threading.Event] | None = None
         self._running = False
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
+        self._held_s = held_s if in_kernel() else 0.0
 
     @property
     def busy(self) -> bool:
@@ -90,8 +102,15 @@ class Lane:
             self._waiting = None
             self._changed.notify_all()
 
+    def begin(self) -> None:
+        """Hold the first job back no longer."""
+        with self._changed:
+            self._held_s = 0.0
+            self._changed.notify_all()
+
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait until nothing waits or runs; whether that came about in time."""
+        self.begin()
         with self._changed:
             return self._changed.wait_for(lambda: not self.busy, timeout_s)
 
@@ -104,6 +123,9 @@ class Lane:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting is not None)
+                if self._held_s:
+                    self._changed.wait_for(lambda: not self._held_s, self._held_s)
+                    self._held_s = 0.0
                 while self._changed.wait(self._settle_s) if self._settle_s else False:
                     pass  # a newer one came: let it settle, too
                 if self._waiting is None:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import ipywidgets
 
 from janus.explorer.controls import Choice
+from janus.explorer.plot import Plot
 from janus.explorer.replaying import Replaying
-from janus.explorer.stage import figure_widget
-from janus.figures import beside, course_figures, refresh
+from janus.figures import beside, course_figures
 from janus.figures.compose import Place
 from janus.network import Trace, find_trace, shipped_names
 from janus.network.find import SHIPPED_PREFIX
@@ -131,7 +131,7 @@ class CourseView(ipywidgets.VBox):
 
     def __init__(self, replaying: Replaying, *, guard: Callable, changed: Callable[[], None]):
         self._replaying = replaying
-        self.figure, self._spec = None, {}
+        self.plot: Plot | None = None
         self._opened: tuple[str, Trace] | None = None
         self.trace = TraceField(guard=guard, changed=changed)
         usual, ask = Course(), {"guard": guard, "changed": changed}
@@ -182,13 +182,11 @@ class CourseView(ipywidgets.VBox):
             slo = f"SLO<br>{ms(question.slo_ms)}"
             parts = course_figures(leg.over_time, measured, slo_ms=question.slo_ms, slo=slo)
             spec = beside(parts, PLACES, height=HEIGHT, margin=MARGIN)
-            if self.figure is None:
-                self.figure = figure_widget(spec)
-                self.figure.add_class("janus-figures")
-                self._plots.children = (self.figure,)
+            if self.plot is None:
+                self.plot = Plot(spec)
+                self._plots.children = (self.plot,)
             else:
-                refresh(self.figure, self._spec, spec)
-            self._spec = spec
+                self.plot.show(spec)
         table = self._replaying.table(self.course)
         self.table.value = table_html(table, camera=bool(self.course.camera_fps))
 

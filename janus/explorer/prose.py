@@ -54,10 +54,13 @@ def busy_html(doing: str) -> str:
 
 
 def note_html(
-    source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None, images: str,
-    real: AccuracyTable | None = None, *, pair: str = "",
+    source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None,
+    images: str | None, real: AccuracyTable | None = None, *, pair: str = "",
 ) -> str:  # fmt: skip
-    """One line on where every number comes from; ``pair`` says it of what two processes measured."""
+    """One line on where every number comes from; ``pair`` says it of what two processes measured.
+
+    ``images`` is empty if there are none, and None as long as that is not known.
+    """
     parts = [f"<b>Modelled:</b> all latencies, from {_machine(device)} as device and {_machine(cloud)} as cloud."]
     if pair:
         word, colon, rest = pair.partition(":")
@@ -74,7 +77,7 @@ def note_html(
     elif images:
         own = "procedural images" if source.label else html.escape(images)
         parts.append(f"<b>Measured:</b> live accuracy of {html.escape(source.name)} on {own}.")
-    else:
+    elif images is not None:
         parts.append("No labelled images: no live accuracy. Give Explorer(images=FOLDER).")
     return " ".join(parts)
 

@@ -13,13 +13,13 @@ from janus.explorer.banner import Banner
 from janus.explorer.bar import Bar
 from janus.explorer.behind import Lane, kernel_post
 from janus.explorer.desk import Desk
-from janus.explorer.fit import KeepWidth
 from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.machines import THIS, Machines
 from janus.explorer.panel import Panel
 from janus.explorer.prose import busy_html, live_html, note_html
 from janus.explorer.shelf import Shelf
+from janus.explorer.shown import Shown
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load, outlines
@@ -29,6 +29,8 @@ from janus.workbench import Question, Workbench, accuracy_table
 
 # A slider that is dragged sends dozens of values; what is slow waits until it rests.
 SETTLE_S = 0.3
+# Importing torch would take the processor from the page that draws the screen; without a page it begins after this.
+HELD_S = 3.0
 
 
 class Explorer(Keeping, ipywidgets.VBox):
@@ -72,7 +74,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         self._device_chosen, self.subject, self._doing = False, None, ""
         lock = threading.RLock()
         self.banner, self._post = Banner(lock), kernel_post(lock)
-        self._loading, self._hub = self._lane("loading"), self._lane("hub")
+        self._loading, self._hub = self._lane("loading", held_s=HELD_S), self._lane("hub")
         self._outlining, self._measuring = self._lane("picture", SETTLE_S / 3), self._lane("accuracy", SETTLE_S)
         self.live = LiveAccuracy(self._measuring, self._show)
         guard = self.banner.guard
@@ -101,7 +103,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         parts = [self.bar, self.sentence, self.desk, self.note, self.shelf]
         right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
-        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, KeepWidth(self)])
+        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, Shown(self._loading.begin)])
         self.add_class("janus-explorer")
         if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)
@@ -109,8 +111,8 @@ class Explorer(Keeping, ipywidgets.VBox):
     def __repr__(self) -> str:
         return "janus.Explorer()"
 
-    def _lane(self, name: str, settle_s: float = 0.0, failed=None) -> Lane:
-        return Lane(name, post=self._post, failed=failed or self._failed, settle_s=settle_s)
+    def _lane(self, name: str, settle_s: float = 0.0, failed=None, held_s: float = 0.0) -> Lane:
+        return Lane(name, post=self._post, failed=failed or self._failed, settle_s=settle_s, held_s=held_s)
 
     def settle(self, timeout_s: float = 60.0) -> bool:
         """In a script, wait for what runs behind the screen; in a notebook it comes in when the cell is over."""
@@ -282,7 +284,7 @@ class Explorer(Keeping, ipywidgets.VBox):
                 measured=self.desk.measured(answer, name),
             )  # fmt: skip
         self.desk.show(answer)
-        images = self.subject.images.name if self.subject and self.subject.images else ""
+        images = None if self.subject is None else self.subject.images.name if self.subject.images else ""
         self.note.value = note_html(
             self.source, self._workbench.device, self._workbench.cloud, self.stored, images, self._real,
             pair=self.desk.note(answer, name),

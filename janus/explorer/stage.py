@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import io
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from janus.explorer.controls import LABEL, Choice
-from janus.figures import accuracy_figure, beside, latency_figure, refresh, tokens_figure
+from janus.explorer.plot import Plot
+from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
 from janus.figures.compose import Place
 from janus.pictures import count_groups, outline_groups
 from janus.workbench import Answer
@@ -24,13 +24,11 @@ from janus.workbench.words import kilobytes, ms
 if TYPE_CHECKING:
     import pandas as pd
 
-HEIGHT = 446
 # Left: tokens over latency, whose bars stand below one another; right: accuracy over the picture.
-LEFT, RIGHT = (0.0, 0.53), (0.645, 1.0)
-UPPER, LOWER = (0.61, 1.0), (0.0, 0.385)
-PLACES = (Place(x=LEFT, y=UPPER), Place(x=LEFT, y=LOWER), Place(x=RIGHT, y=UPPER))
-MARGIN = {"l": 52, "r": 10, "t": 42, "b": 42}
-CONFIG = {"responsive": True, "displaylogo": False, "modeBarButtons": [["toImage"]], "doubleClick": False}
+HEIGHT = 223
+LEFT, RIGHT = {"l": 52, "r": 46, "t": 42, "b": 40}, {"l": 56, "r": 10, "t": 42, "b": 40}
+MARGINS = (LEFT, LEFT, RIGHT)
+WHOLE = (Place(x=(0.0, 1.0), y=(0.0, 1.0)),)
 UNITS = {
     "declining": "level α of the paper's schedule",
     "constant": "level r: tokens merged in each block",
@@ -39,28 +37,8 @@ UNITS = {
 }
 
 
-def figure_widget(spec: dict):
-    """A FigureWidget, without the three seconds that its first import would take.
-
-    plotly imports nbformat, that jsonschema, and that a grammar of internationalised addresses which is compiled on
-    import and which nobody here needs. jsonschema does without it where it is not installed.
-    """
-    missing = "rfc3987_syntax" not in sys.modules and "jsonschema" not in sys.modules
-    if missing:
-        sys.modules["rfc3987_syntax"] = None  # what Python's import takes for "there is no such module"
-    try:
-        import plotly.graph_objects as go
-
-        figure = go.FigureWidget(spec)
-        figure._config = CONFIG
-        return figure
-    finally:
-        if missing:
-            del sys.modules["rfc3987_syntax"]
-
-
 class Stage(ipywidgets.Box):
-    """Three figures in one widget, and the picture in the fourth quarter.
+    """Three figures, and the picture in the fourth quarter.
 
     Args:
         pictures: By name.
@@ -71,7 +49,7 @@ class Stage(ipywidgets.Box):
     def __init__(self, pictures: Mapping[str, np.ndarray], *, guard: Callable, picture_changed: Callable):
         super().__init__(layout={"flex": "1 1 auto", "min_width": "0"})
         self.add_class("janus-stage")
-        self.figure, self._spec = None, {}
+        self.plots: tuple[Plot, ...] = ()
         self._drawn, self.pictures = dict(pictures), dict(pictures)
         self.chosen = False
         self._wanted: str | None = None
@@ -122,14 +100,15 @@ class Stage(ipywidgets.Box):
                 empty=empty, label=label,
             ),
         )  # fmt: skip
-        spec = beside(self.figures, PLACES, height=HEIGHT, margin=MARGIN)
-        if self.figure is None:
-            self.figure = figure_widget(spec)
-            self.figure.add_class("janus-figures")
-            self.children = (self.figure, self.picture)
-        else:
-            refresh(self.figure, self._spec, spec)
-        self._spec = spec
+        alone = [
+            beside((figure,), WHOLE, height=HEIGHT, margin=margin)
+            for figure, margin in zip(self.figures, MARGINS, strict=True)
+        ]
+        if not self.plots:
+            self.plots = tuple(map(Plot, alone))
+            self.children = (*self.plots, self.picture)
+        for plot, figure in zip(self.plots, alone, strict=True):
+            plot.show(figure)
         self.block.max = answer.depth
 
     def offer(self, samples: Mapping[str, np.ndarray]) -> None:

@@ -31,10 +31,10 @@ CSS = """
   border: 2px solid #E69F00; border-top-color: transparent; animation: janus-turn 1s linear infinite; }
 @keyframes janus-turn { to { transform: rotate(360deg); } }
 @media (prefers-reduced-motion: reduce) { .janus-busy { animation: none; background: #E69F00; } }
-.janus-explorer .janus-stage { display: grid !important; grid-template-columns: minmax(0, 62.5fr) minmax(0, 37.5fr);
-  grid-template-rows: minmax(0, 1fr) minmax(0, 1fr); min-width: 0; }
-.janus-figures { grid-area: 1 / 1 / 3 / 3; min-width: 0; overflow: hidden; }
-.janus-picture { grid-area: 2 / 2 / 3 / 3; z-index: 1; min-width: 0; overflow: hidden; align-self: stretch; }
+.janus-explorer .janus-stage { display: grid !important; grid-template-columns: minmax(0, 61fr) minmax(0, 39fr);
+  grid-auto-flow: column; grid-template-rows: auto minmax(0, 1fr); min-width: 0; }
+.janus-figures { min-width: 0; overflow: hidden; }
+.janus-picture { min-width: 0; overflow: hidden; align-self: stretch; }
 .janus-picture .pair { display: flex; gap: 8px; margin: 0; }
 .janus-picture .pair figure { margin: 0; flex: 1 1 0; min-width: 0; max-width: clamp(96px, 8vw, 210px); }
 .janus-picture .pair img { width: 100%; display: block; }

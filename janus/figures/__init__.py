@@ -5,7 +5,7 @@ Backgrounds are transparent and lines grey, so that figures fit light and dark p
 """
 
 from janus.figures.accuracy import accuracy_figure
-from janus.figures.compose import beside, refresh, tell_again
+from janus.figures.compose import beside
 from janus.figures.course import course_figures
 from janus.figures.latency import latency_figure
 from janus.figures.tokens import tokens_figure
@@ -15,7 +15,5 @@ __all__ = [
     "beside",
     "course_figures",
     "latency_figure",
-    "refresh",
-    "tell_again",
     "tokens_figure",
 ]

@@ -8,6 +8,7 @@ from janus.figures.style import (
     CLOUD,
     DEVICE,
     GREY,
+    HATCH,
     ORANGE,
     PAPER,
     PURPLE,
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 PARTS: dict[str, tuple[str, dict]] = {
     "device_ms": ("device", DEVICE),
-    "encode_ms": ("encode", {"color": PURPLE, "pattern": {"shape": "x", "size": 5, "fgcolor": WHITE}}),
-    "uplink_ms": ("uplink", {"color": ORANGE, "pattern": {"shape": "/", "size": 6, "solidity": 0.3, "fgcolor": WHITE}}),
-    "round_trip_ms": ("round trip", {"color": GREY, "pattern": {"shape": "-", "size": 5, "fgcolor": WHITE}}),
+    "encode_ms": ("encode", {"color": PURPLE, "pattern": {"shape": "x", "size": 5} | HATCH}),
+    "uplink_ms": ("uplink", {"color": ORANGE, "pattern": {"shape": "/", "size": 6, "solidity": 0.3} | HATCH}),
+    "round_trip_ms": ("round trip", {"color": GREY, "pattern": {"shape": "-", "size": 5} | HATCH}),
     "cloud_ms": ("cloud", CLOUD),
 }
 

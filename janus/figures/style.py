@@ -14,7 +14,9 @@ WHITE = "#ffffff"
 # Behind text on bars; the workbench puts the theme's own in its place.
 PAPER = "rgba(254,254,254,0.85)"
 DEVICE = {"color": BLUE}
-CLOUD = {"color": GREEN, "pattern": {"shape": "\\", "size": 6, "solidity": 0.3, "fgcolor": WHITE}}
+# On top of the bar's colour, which is plotly's way only where a template says so.
+HATCH = {"fgcolor": WHITE, "fillmode": "overlay"}
+CLOUD = {"color": GREEN, "pattern": {"shape": "\\", "size": 6, "solidity": 0.3} | HATCH}
 # Characters that look like the patterns of the bars, for keys in a line of text.
 SQUARES = {None: "■", "\\": "▧", "/": "▨", "-": "▤", "x": "▩"}
 # JupyterLab's own; plotly measures its texts with it, so it must not be changed behind its back.

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from janus.figures.latency import PARTS
-from janus.figures.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, SMALL_PX, VERMILLION
+from janus.figures.style import BLUE, GREEN, HATCH, INK, ORANGE, PURPLE, SKY, SMALL_PX, VERMILLION
 from janus.reproduce.figures.look import DASHES, ENCODING_NAMES, INPUT_LOOK, RAMP, panels
 
 NETWORK_LOOK = (
@@ -67,7 +67,7 @@ def stack_figure(table: pd.DataFrame, *, title: str) -> go.Figure:
         rows = table[table["mbps"] == mbps]
         for column, (name, marker) in PARTS.items():
             figure.add_bar(
-                x=rows["split"].tolist(), y=rows[column].tolist(), name=name, legendgroup=name, marker=filled(marker),
+                x=rows["split"].tolist(), y=rows[column].tolist(), name=name, legendgroup=name, marker=marker,
                 showlegend=at == 1, row=1, col=at,
                 hovertemplate=f"split %{{x}}, {name}: %{{y:.4g}} ms<extra></extra>",
             )  # fmt: skip
@@ -79,13 +79,6 @@ def stack_figure(table: pd.DataFrame, *, title: str) -> go.Figure:
     figure.update_layout(barmode="stack", bargap=0.2, margin={"t": 112})
     figure.update_xaxes(dtick=4)
     return figure
-
-
-def filled(marker: dict) -> dict:
-    """A bar's look with its pattern on top of its colour, which is plotly's way only where a template says so."""
-    if "pattern" not in marker:
-        return marker
-    return marker | {"pattern": marker["pattern"] | {"fillmode": "overlay"}}
 
 
 def best_split_figure(table: pd.DataFrame) -> go.Figure:
@@ -134,7 +127,7 @@ def share_figure(table: pd.DataFrame) -> go.Figure:
         shares = [getattr(row, column) for column in cases]
         marker: dict = {"color": color}
         if shape:
-            marker = filled(marker | {"pattern": {"shape": shape, "size": 6, "solidity": 0.2, "fgcolor": "#ffffff"}})
+            marker = marker | {"pattern": {"shape": shape, "size": 6, "solidity": 0.2} | HATCH}
         figure.add_bar(
             x=shares, y=list(cases.values()), orientation="h", name=f"{row.patches} patches of {row.patch}",
             marker=marker, text=[f"{share:.0f} %" for share in shares], textposition="inside",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from janus.figures.style import BLUE, GREEN, INK, ORANGE, PURPLE, SKY, SMALL_PX, VERMILLION
+from janus.figures.style import BLUE, GREEN, HATCH, INK, ORANGE, PURPLE, SKY, SMALL_PX, VERMILLION
 from janus.reproduce.figures.look import DASHES, ENCODING_NAMES, RAMP, panels
 
 SPLIT_LOOK = ((SKY, "dash"), (PURPLE, "dot"), (ORANGE, "dashdot"), (GREEN, "longdash"), (BLUE, "solid"))
@@ -119,7 +119,7 @@ def gap_figure(tables: dict[str, pd.DataFrame]) -> go.Figure:
             "unavoidable: no plan would",
             {
                 "color": INK,
-                "pattern": {"shape": "/", "size": 6, "solidity": 0.3, "fgcolor": "#ffffff", "fillmode": "overlay"},
+                "pattern": {"shape": "/", "size": 6, "solidity": 0.3} | HATCH,
             },
         ),
     }

@@ -1,0 +1,43 @@
+"""A widget without looks: says when the page shows the figures, and keeps keys with the controls they are meant for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anywidget
+
+DRAWN = """
+export default {
+  render({ el, model }) {
+    let waiting = true;
+    const wait = () => {
+      const screen = el.closest(".janus-explorer");
+      if (!screen?.querySelector(".janus-figures .main-svg")) {
+        if (waiting) setTimeout(wait, 50);
+        return;
+      }
+      // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks
+      // for this mark on what has the focus.
+      screen.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });
+      // After the frame that shows them.
+      requestAnimationFrame(() => setTimeout(() => model.send("drawn")));
+    };
+    wait();
+    return () => { waiting = false; };
+  },
+};
+"""
+
+
+class Shown(anywidget.AnyWidget):
+    """Put it anywhere in the screen; it takes no room.
+
+    Args:
+        then: Called when a page has drawn the figures; again for each page.
+    """
+
+    _esm = DRAWN
+
+    def __init__(self, then: Callable[[], None]):
+        super().__init__(layout={"display": "none"})
+        self.on_msg(lambda *_message: then())
