@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plotly.offline import get_plotlyjs
 
-from janus.explorer.plot import Plot, library, plain
+from janus.explorer.page import Page
+from janus.explorer.plot import Plot, as_json
 
 FIGURE = {"data": [{"type": "scatter", "name": "a", "x": [1, 2], "y": [1.0, math.nan]}], "layout": {"height": 200}}
 NESTED = st.recursive(
@@ -19,45 +20,66 @@ NESTED = st.recursive(
 )
 
 
+def finite(value):
+    """The same with None for NaN and infinities, and lists for tuples."""
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 @given(NESTED)
 def test_what_is_sent_is_json_in_every_language(value):
     """No NaN and no infinity, which a page's JSON does not know; all else as it was."""
-    sent = plain(value)
 
-    assert json.loads(json.dumps(sent, allow_nan=False)) == sent
-    assert plain(sent) == sent
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    assert json.loads(as_json({"data": value}), parse_constant=refuse) == {"data": finite(value)}
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(np.arange(3), [0, 1, 2]), (np.float64("nan"), None), (np.float32(0.5), 0.5), ((1.0, math.inf), [1.0, None])],
+    [
+        (np.arange(3), [0, 1, 2]),
+        (np.array([0.5, np.nan]), [0.5, None]),
+        (np.float64("nan"), None),
+        (np.float32(0.5), 0.5),
+    ],
 )
 def test_arrays_become_lists(value, expected):
     """numpy's arrays and numbers are those of JSON."""
-    assert plain(value) == expected
+    assert json.loads(as_json({"data": value})) == {"data": expected}
 
 
 def test_a_change_is_sent_once_and_sameness_never():
     """Another figure is one message; the same one, made anew, is none."""
     plot, sent = Plot(FIGURE), []
-    plot.observe(lambda change: sent.append(change["new"]), names="figure")
+    plot.observe(lambda change: sent.append(change["new"]), names="drawing")
     plot.show(json.loads(json.dumps(FIGURE)))
     assert sent == []
 
     plot.show(FIGURE | {"layout": {"height": 100}})
 
-    assert [figure["layout"] for figure in sent] == [{"height": 100}]
+    assert [json.loads(drawing)["layout"] for drawing in sent] == [{"height": 100}]
     assert plot.trace("a")["y"] == [1.0, None]
 
 
-def test_the_page_gets_plotly_when_it_asks_and_only_then(monkeypatch):
-    """The code is plotly's own, and it does not travel with the figure."""
-    plot, sent = Plot(FIGURE), []
-    monkeypatch.setattr(plot, "send", lambda content, buffers: sent.append((content, buffers)))
-    plot._handle_custom_msg("something else", [])
-    assert sent == []
-    plot._handle_custom_msg("library wanted", [])
+def test_the_code_comes_with_the_screen_and_once():
+    """It is plotly's own, and it does not travel with the figures."""
+    page, plot = Page(lambda: None), Plot(FIGURE)
 
-    assert sent == [("library", [library()])]
-    assert gzip.decompress(library()).decode() == get_plotlyjs()
+    assert gzip.decompress(page.plotly).decode() == get_plotlyjs()
+    assert page.plotly is Page(lambda: None).plotly
     assert len(json.dumps(plot.get_state(), default=str)) < 20_000
+
+
+def test_the_page_says_when_the_figures_are_drawn():
+    """Each page that opens says so."""
+    told = []
+    page = Page(lambda: told.append(True))
+    for _ in range(2):
+        page._handle_custom_msg("drawn", [])
+
+    assert len(told) == 2

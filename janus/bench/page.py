@@ -35,6 +35,9 @@ STREAMS = "() => /on \\d+ of \\d+ images/.test(document.querySelector('.janus-se
 WAIT_MS = 240_000
 # Nothing on the screen changes within this: the control has no effect at this place.
 NO_EFFECT_MS = 2000
+# All figures are repainted when none has changed for so long.
+REPAINTED_MS = 200
+FIGURES = ".janus-figures"
 
 # The whole screen: the sentence, the figures with their keys, the picture. Painted is what a frame came after.
 WHOLE = """() => {
@@ -63,20 +66,22 @@ FIND = """() => {
         return [`${slider ? slider + ", " : ""}${own} (${kind})`, kind];
     });
 }"""
-# Milliseconds from the next key to the frame in which what ``selector`` holds is no more what it was.
-WATCH = """([selector, limit]) => {
+# Milliseconds from the next key to the last frame in which what ``selector`` holds was still changing.
+WATCH = """([selector, limit, rest]) => {
     const headline = selector.endsWith(" b"), all = (one) => [...document.querySelectorAll(`${selector} ${one}`)];
     // What is drawn; not the numbers beside the sliders.
-    const drawn = () => [...all(".infolayer, figcaption").map((one) => one.textContent),
-        ...all("path, img").map((one) => (one.getAttribute("d") ?? one.src) + one.getAttribute("style"))].join();
+    const drawn = () => [...all(".infolayer").map((one) => one.textContent),
+        ...all("path").map((one) => one.getAttribute("d") + one.getAttribute("style"))].join();
     const now = () => headline ? document.querySelector(selector)?.textContent ?? "" : drawn();
-    const was = now();
-    let from;
+    let was = now(), from, last = null;
     window.janusTaken = undefined;
     const look = () => {
-        const taken = performance.now() - from;
-        if (now() !== was) setTimeout(() => { window.janusTaken = performance.now() - from; });
-        else if (taken > limit) window.janusTaken = null;
+        const here = now(), at = performance.now() - from;
+        if (here !== was) {
+            was = here;
+            setTimeout(() => { last = performance.now() - from; });
+        }
+        if (at > limit || (last !== null && at > last + rest)) window.janusTaken = last;
         else requestAnimationFrame(look);
     };
     document.addEventListener("keydown", () => { from = performance.now(); requestAnimationFrame(look); },
@@ -159,7 +164,7 @@ def _whole_screen(book: Book) -> float:
 
 
 def keys_to_figures(book: Book, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds from a key to the repainted figures, for each control that a key moves; there and back each round.
+    """Milliseconds from a key to the last repainted figure, for each control that a key moves; back and forth.
 
     A control that changes no figure at this place has no times.
     """
@@ -169,15 +174,15 @@ def keys_to_figures(book: Book, rounds: int) -> dict[str, list[float]]:
             for key in KEYS[kind]:
                 book.page.wait_for_function(QUIET, timeout=WAIT_MS)
                 book.page.evaluate(REST, ".janus-stage")
-                taken = press(book, f'[data-bench="{number}"]', key, ".janus-stage")
+                taken = press(book, f'[data-bench="{number}"]', key, FIGURES)
                 times.setdefault(name, []).extend([] if taken is None else [taken])
     return times
 
 
 def press(book: Book, what: str, key: str, watched: str) -> float | None:
-    """Milliseconds from a key on ``what`` to the frame with a changed ``watched``; None if it does not change."""
+    """Milliseconds from a key on ``what`` to the last frame that changed ``watched``; None if none does."""
     book.page.locator(what).first.focus()
-    book.page.evaluate(WATCH, [watched, NO_EFFECT_MS])
+    book.page.evaluate(WATCH, [watched, NO_EFFECT_MS, REPAINTED_MS])
     book.page.keyboard.press(key)
     book.page.wait_for_function("() => window.janusTaken !== undefined", timeout=WAIT_MS, polling=20)
     return book.page.evaluate("window.janusTaken")

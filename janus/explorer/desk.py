@@ -206,8 +206,9 @@ class Desk(ipywidgets.VBox):
         return self.measuring.doing or self.replaying.doing
 
     def measured(self, answer: Answer, model: str):
-        """Measured points for the bars."""
-        return measured_table(answer, self._spots(answer, model))
+        """Measured points for the bars; None where there are none."""
+        spots = self._spots(answer, model)
+        return measured_table(answer, spots) if spots else None
 
     def _spots(self, answer: Answer, model: str) -> dict[int, dict]:
         return self.measuring.spots(self.measuring.link(answer, model, self._bench, self.where.value))

@@ -1,93 +1,56 @@
 """One figure in the page, drawn by plotly.js and redrawn when its figure changes.
 
 plotly's own FigureWidget carries five megabytes of code in every figure, which a busy page gives up waiting for; it
-checks each value again, and answers each change with the whole figure. Here the code crosses once a page, and a change
-is one message.
+checks each value again, and answers each change with the whole figure. Here the code comes with `janus.explorer.page`,
+once, and a change is one message.
 """
 
 from __future__ import annotations
 
-import gzip
+import json
 import math
-from functools import cache
 from typing import Any
 
 import anywidget
 import traitlets
-from plotly.offline import get_plotlyjs
 
+from janus.explorer.page import PLOTLY
 from janus.figures.style import Figure
 
 CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]], "doubleClick": False}
-# The quickest: what it saves counts where the kernel is far away, and the rest is not worth waiting for.
-GZIP_LEVEL = 1
-LIBRARY, WANTED = "library", "library wanted"
-DRAW = """
-// One copy of plotly.js for all figures of the page.
-const page = (globalThis.janusPlotly ??= {});
-const PATIENCE_MS = 5000;
-
-function library(model) {
-  if (page.plotly) return Promise.resolve(page.plotly);
-  // A kernel that died while it was asked must not leave the next one waiting.
-  if (page.loading && performance.now() - page.asked < PATIENCE_MS) return page.loading;
-  page.asked = performance.now();
-  return (page.loading = new Promise((ready, failed) => {
-    const answered = async (message, buffers) => {
-      if (message !== "library") return;
-      model.off("msg:custom", answered);
-      try {
-        const unpacked = new Blob(buffers).stream().pipeThrough(new DecompressionStream("gzip"));
-        const code = await new Response(unpacked).text();
-        // As a module of its own: whatever else in the page calls itself `define` or `module` is out of sight.
-        const parts = ["const module = { exports: {} }, define = undefined;", code, ";export default module.exports;"];
-        const url = URL.createObjectURL(new Blob(parts, { type: "text/javascript" }));
-        page.plotly ??= (await import(url)).default;
-        URL.revokeObjectURL(url);
-        ready(page.plotly);
-      } catch (why) { page.loading = undefined; failed(why); }
-    };
-    model.on("msg:custom", answered);
-    model.send("library wanted");
-  }));
-}
-
-export default {
-  initialize({ model }) {
-    library(model).catch(() => {});
-  },
-  async render({ model, el }) {
-    let gone = false, drawn;
-    const draw = async () => {
-      const plotly = await library(model);
-      const figure = model.get("figure");
+DRAW = f"""{PLOTLY}
+export default {{
+  render({{ model, el }}) {{
+    let gone = false, drawn, plotly;
+    const draw = async () => {{
+      try {{ plotly = await page.here; }} catch (why) {{ el.textContent = `plotly.js did not load: ${{why}}`; return; }}
+      const figure = model.get("drawing");
       // Not before it has a place: a figure without one is drawn at plotly's 700 pixels.
       if (gone || figure === drawn || !el.clientWidth) return;
       drawn = figure;
-      // plotly.js keeps and changes what it is given.
-      const { data, layout } = structuredClone(figure);
-      await plotly.react(el, data, { ...layout, width: el.clientWidth }, model.get("config"));
-    };
-    const fit = () => {
-      if (page.plotly && drawn && el.clientWidth) page.plotly.relayout(el, { width: el.clientWidth });
+      const {{ data, layout }} = JSON.parse(figure);
+      await plotly.react(el, data, {{ ...layout, width: el.clientWidth }}, model.get("config"));
+    }};
+    const fit = () => {{
+      if (drawn && el.clientWidth) plotly.relayout(el, {{ width: el.clientWidth }});
       else draw();
-    };
+    }};
     let width = 0;
-    const watch = new ResizeObserver(() => {
+    const watch = new ResizeObserver(() => {{
       if (el.clientWidth && el.clientWidth !== width) fit();
       width = el.clientWidth;
-    });
+    }});
     watch.observe(el);
-    model.on("change:figure", draw);
+    model.on("change:drawing", draw);
     draw();
-    return () => {
+    return () => {{
       gone = true;
       watch.disconnect();
-      model.off("change:figure", draw);
-      page.plotly?.purge(el);
-    };
-  },
-};
+      model.off("change:drawing", draw);
+      plotly?.purge(el);
+    }};
+  }},
+}};
 """
 
 
@@ -98,43 +61,49 @@ class Plot(anywidget.AnyWidget):
         figure: What to draw.
 
     Attributes:
-        figure: The same; set it to draw another.
+        drawing: The same as JSON. As one text, since widgets look at each value of a dictionary three times.
     """
 
     _esm = DRAW
-    figure = traitlets.Dict().tag(sync=True)
+    drawing = traitlets.Unicode().tag(sync=True)
     config = traitlets.Dict(CONFIG).tag(sync=True)
 
     def __init__(self, figure: Figure):
-        super().__init__(figure=plain(figure))
+        super().__init__(drawing=as_json(figure))
         self.add_class("janus-figures")
-        self.on_msg(self._asked)
 
     def show(self, figure: Figure) -> None:
         """Draw another figure; nothing is sent if it is the same."""
-        self.figure = plain(figure)
+        self.drawing = as_json(figure)
+
+    @property
+    def figure(self) -> Figure:
+        """What is drawn."""
+        return json.loads(self.drawing)
 
     def trace(self, name: str) -> dict:
         """The trace of that name, as it is drawn."""
         return next(trace for trace in self.figure["data"] if trace.get("name") == name)
 
-    def _asked(self, _widget, message, _buffers) -> None:
-        if message == WANTED:
-            self.send(LIBRARY, [library()])
+
+def as_json(figure: Figure) -> str:
+    """A figure in JSON, with null for what that has no number for."""
+    try:
+        return json.dumps(figure, allow_nan=False, default=_listed)
+    except ValueError:
+        return json.dumps(_finite(figure), allow_nan=False)
 
 
-@cache
-def library() -> bytes:
-    """plotly.js, gzipped: the file that the Python package plotly brings."""
-    return gzip.compress(get_plotlyjs().encode(), GZIP_LEVEL, mtime=0)
+def _listed(array: Any) -> Any:
+    """An array or a number of numpy's as Python's own."""
+    return array.tolist()
 
 
-def plain(value: Any) -> Any:
-    """``value`` with lists for tuples and arrays, and None for what JSON has no number for."""
+def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_finite(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return plain(value.tolist()) if hasattr(value, "tolist") else value
+    return _finite(value.tolist()) if hasattr(value, "tolist") else value

@@ -16,10 +16,10 @@ from janus.explorer.desk import Desk
 from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.machines import THIS, Machines
+from janus.explorer.page import Page
 from janus.explorer.panel import Panel
 from janus.explorer.prose import busy_html, live_html, note_html
 from janus.explorer.shelf import Shelf
-from janus.explorer.shown import Shown
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load, outlines
@@ -61,6 +61,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         fit: str | None = None, device=None, cloud=None, question: Question | None = None,
         state: str | None = None, calibrate: bool = True, live: bool = True, seed: int = 0,
     ):  # fmt: skip
+        self._page = Page(lambda: self._loading.begin())
         self._sources = list(
             dict.fromkeys(([kept.find_source(model, weights)] if model else []) + kept.model_sources())
         )
@@ -103,7 +104,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         parts = [self.bar, self.sentence, self.desk, self.note, self.shelf]
         right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
         body = ipywidgets.HBox([self.panel, right])
-        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, Shown(self._loading.begin)])
+        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, self._page])
         self.add_class("janus-explorer")
         if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)

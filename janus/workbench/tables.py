@@ -162,9 +162,10 @@ def accuracy_table(
             low, high = found["ci95"]
             values = (found["level"], found["top1"], low, high, found["n"], found["now"], found["model"])
             rows.append(("live", *values))
+    # The first of each kind and level counts; in that order.
+    first = {(kind, level, now): (kind, level, *rest, now, model) for kind, level, *rest, now, model in reversed(rows)}
     columns = ["kind", "level", "top1", "low", "high", "n", "now", "model"]
-    table = pd.DataFrame(rows, columns=columns).astype({"now": bool})
-    table = table.drop_duplicates(["kind", "level", "now"]).sort_values(["kind", "level"], ignore_index=True)
+    table = pd.DataFrame(sorted(first.values(), key=lambda row: row[:2]), columns=columns).astype({"now": bool})
     # Between two levels of the grid the latency is read off the line between them.
     levels, ms, slo_ms = np.array(answer.grid.levels), answer.least_ms, answer.question.slo_ms
     table["modelled_ms"] = np.interp(table["level"].astype(float), levels, ms)
