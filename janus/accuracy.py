@@ -20,7 +20,7 @@ class AccuracyRow:
     """One measured point; accuracies in percent.
 
     Attributes:
-        schedule: Family of the schedule.
+        schedule: Family of the schedule, or the name of a searched one.
         level: Its level; NaN for an explicit list, which has none: such a row answers for no level.
         top1: Share of pictures answered rightly, in percent.
         low, high: Ends of the 95 % confidence interval.
@@ -125,7 +125,8 @@ def _row(path: Path | str, at: int, row) -> AccuracyRow:
     interval = row.get("ci95")
     if not isinstance(interval, list) or len(interval) != 2:
         raise refuse(f"has ci95 {interval!r} where [low, high] belongs")
-    listed = row["schedule"] == "list" and row.get("level") is None
+    # A list of counts has no level; a searched one bears its name.
+    listed = row.get("level") is None and (row["schedule"] == "list" or "removed" in row)
     top1, low, high = number(row.get("top1"), "top1", 100), *(number(end, "ci95", 100) for end in interval)
     if not low <= top1 <= high:
         raise refuse(f"has top1 {top1:g} outside of its interval {low:g} to {high:g}")

@@ -64,7 +64,7 @@ class Configuration:
         schedule = self.schedule
         explicit = schedule.family == "list"
         return {
-            "schedule": schedule.family,
+            "schedule": schedule.label,
             "level": None if explicit else 0.0 if schedule.family == "none" else float(schedule.level),
             **({"removed": list(schedule.removed)} if explicit else {}),
             "split": self.split,

@@ -56,12 +56,14 @@ class MergeSchedule:
         level: Strength; 0 is "no merging" in every family. Ignored by ``none`` and ``list``.
         removed: The counts of a ``list``, one for each block.
         floor_tokens: No block goes below this many tokens, prefix tokens included.
+        name: What a ``list`` is called, where it has a name (`janus.schedules`).
     """
 
     family: str = "declining"
     level: float = 0.0
     removed: tuple[int, ...] = ()
     floor_tokens: int = 1
+    name: str = ""
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -77,11 +79,18 @@ class MergeSchedule:
             raise JanusError(f"removed {list(self.removed)} must hold integers that are 0 or more, one for each block.")
         if self.removed and self.family != "list":
             raise JanusError(f"removed is only for the family 'list', not for {self.family!r}: leave it out.")
+        if self.name and self.family != "list":
+            raise JanusError(f"name {self.name!r} is for a list of counts; the family {self.family!r} has its own.")
 
     @classmethod
-    def explicit(cls, removed) -> MergeSchedule:
-        """A schedule from a list of tokens to remove, one entry for each block."""
-        return cls(family="list", removed=tuple(int(r) if int(r) == r else r for r in removed))
+    def explicit(cls, removed, *, name: str = "") -> MergeSchedule:
+        """A schedule from a list of tokens to remove, one entry for each block, perhaps with a name."""
+        return cls(family="list", removed=tuple(int(r) if int(r) == r else r for r in removed), name=name)
+
+    @property
+    def label(self) -> str:
+        """What tables call it: its name, or its family."""
+        return self.name or self.family
 
     def wanted(self, depth: int) -> tuple[int, ...]:
         """Tokens that each of ``depth`` blocks is asked to remove, before clipping."""

@@ -34,6 +34,7 @@ ROOMS = (
     "data",
     "standing",
     "evaluate",
+    "search",
     "coco",
     "clips",
     "training",

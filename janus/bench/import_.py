@@ -22,6 +22,7 @@ TORCH_FREE = (
     "demo",
     "provenance",
     "schedule",
+    "schedules",
     "split",
     "arithmetic",
     "geometry",

@@ -22,6 +22,7 @@ COMMANDS = {
     "train-demo": "Train the demo model from nothing, on rendered pictures.",
     "fetch": "Where public recordings are, and how they become traces of Janus.",
     "replay": "Policies over bandwidth traces, by the model of latency.",
+    "search": "Schedules made for a cut, within a budget of compute and payload.",
     "reproduce": "The paper's figures, made again, and what its headlines come to.",
     "bench": "Ratios of things timed in turn in one run.",
 }

@@ -1,0 +1,186 @@
+"""Schedules that were searched for, by name: what `janus search` has left in ``data/schedules``. Torch-free."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from janus.errors import JanusError
+from janus.files import data_folder, parse_json
+from janus.schedule import FAMILIES, MergeSchedule
+
+FOLDER = "schedules"
+# No model has more blocks, and none more tokens.
+MOST_BLOCKS, MOST_TOKENS = 1_000, 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchedSchedule:
+    """One schedule that a search has left.
+
+    Attributes:
+        name: What it is called wherever a schedule is named.
+        split: The cut that it was made for.
+        removed: Tokens that each block removes.
+        token_blocks: Tokens that enter each block, summed over the blocks.
+        tokens_at_cut: Tokens at its cut, prefix tokens included.
+        like: Family and level of the schedule whose compute and payload it keeps to; None where it keeps to numbers.
+        better: Whether it is a find. If not, nothing was surely better than ``like``, and it is that one.
+        top1: Measured on pictures that it was not searched on, in percent; NaN where it was not.
+        low, high: Ends of the 95 % interval of `top1`.
+        n: Pictures that `top1` was measured on.
+    """
+
+    name: str
+    split: int
+    removed: tuple[int, ...]
+    token_blocks: int
+    tokens_at_cut: int
+    like: tuple[str, float] | None = None
+    better: bool = True
+    top1: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
+
+    @property
+    def level(self) -> float:
+        """Level of the schedule that it is compared with; NaN without one."""
+        return math.nan if self.like is None else self.like[1]
+
+    @property
+    def schedule(self) -> MergeSchedule:
+        """Its counts as a schedule, which bears its name."""
+        return MergeSchedule.explicit(self.removed, name=self.name)
+
+
+def schedules_file(model: str) -> Path:
+    """Where the schedules of a model are, or would be.
+
+    Raises:
+        JanusError: If there is no folder of shipped data.
+    """
+    return data_folder() / FOLDER / f"{model.replace('/', '--')}.json"
+
+
+def searched(model: str) -> tuple[SearchedSchedule, ...]:
+    """The schedules that were searched for a model, by its full tag; none where nobody has.
+
+    Raises:
+        JanusError: If their file is not what `janus search` writes.
+    """
+    path = schedules_file(model)
+    return load_schedules(path, model) if path.is_file() else ()
+
+
+def find_schedule(name: str, model: str, *, split: int | None = None) -> MergeSchedule:
+    """The schedule of that name.
+
+    Args:
+        name: As `searched` gives it.
+        model: Full tag.
+        split: Where the model is cut, if that is known: a schedule for another cut is then refused.
+
+    Raises:
+        JanusError: If there is none.
+    """
+    known = searched(model)
+    for one in known:
+        if one.name == name:
+            if split not in (None, one.split):
+                raise JanusError(f"schedule {name!r} was made for split {one.split}, not for {split}.")
+            return one.schedule
+    families = ", ".join(FAMILIES)
+    if known:
+        raise JanusError(
+            f"schedule {name!r} is unknown: choose one of {families}, or for {model} "
+            f"{', '.join(one.name for one in known)}."
+        )
+    raise JanusError(
+        f"schedule {name!r} is unknown: choose one of {families}; none was searched for {model} yet, which `janus "
+        "search` does."
+    )
+
+
+def load_schedules(path: Path | str, model: str | None = None) -> tuple[SearchedSchedule, ...]:
+    """Read what `janus search` wrote.
+
+    Args:
+        path: The file.
+        model: That it must be of; None for any.
+
+    Raises:
+        JanusError: If it is not such a file, or of another model; the sentence names the entry.
+    """
+    doc = read_document(path)
+    if model is not None and doc["model"] != model:
+        raise JanusError(f"{path}: these schedules are of {doc['model']}, not of {model}; search for that model first.")
+    found = tuple(_entry(path, at, entry) for at, entry in enumerate([*doc["schedules"], *doc["front"]]))
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1 or name in FAMILIES:
+            raise JanusError(f"{path}: {name!r} cannot be the name of a schedule, or of two; {AGAIN}.")
+    return found
+
+
+AGAIN = "write it again with `janus search`"
+
+
+def read_document(path: Path | str) -> dict:
+    """The whole file: ``model``, ``schedules``, ``front``.
+
+    Raises:
+        JanusError: If it is not there or not such a document.
+    """
+    try:
+        doc = parse_json(Path(path).read_text(encoding="utf-8"))
+    except OSError as why:
+        raise JanusError(f"{path}: cannot be read ({why.strerror}); name a file that `janus search` wrote.") from why
+    except ValueError as why:
+        raise JanusError(f"{path}: is not JSON ({why}); {AGAIN}.") from why
+    if (
+        not isinstance(doc, dict)
+        or not isinstance(doc.get("model"), str)
+        or not all(isinstance(doc.get(key), list) for key in ("schedules", "front"))
+    ):
+        raise JanusError(f"{path}: needs a model, schedules and a front; {AGAIN}.")
+    return doc
+
+
+def _entry(path: Path | str, at: int, entry) -> SearchedSchedule:
+    def refuse(what: str) -> JanusError:
+        return JanusError(f"{path}: schedule {at + 1} {what}; {AGAIN}.")
+
+    def whole(value, what: str, most: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            raise refuse(f"has {value!r:.40} where {what} belongs")
+        return value
+
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or not entry["name"].strip():
+        raise refuse("has no name")
+    removed = entry.get("removed")
+    if not isinstance(removed, list) or not 1 <= len(removed) <= MOST_BLOCKS:
+        raise refuse(f"has removed {removed!r:.40} where a count for each block belongs")
+    like = entry.get("like")
+    if like is not None and (
+        not isinstance(like, dict) or like.get("schedule") not in FAMILIES or not isinstance(like.get("level"), (int, float))
+    ):
+        raise refuse(f"has like {like!r:.40} where a schedule and a level belong")
+    measured = entry.get("measured") or {}
+    figures = [measured.get(key) for key in ("top1", "low", "high")] if measured else [math.nan] * 3
+    if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in figures):
+        raise refuse(f"has measured {measured!r:.40} where top1, low and high belong")
+    return SearchedSchedule(
+        name=entry["name"],
+        split=whole(entry.get("split"), "a split", len(removed)),
+        removed=tuple(whole(r, "a count of tokens", MOST_TOKENS) for r in removed),
+        token_blocks=whole(entry.get("token_blocks"), "a count of token-blocks", MOST_BLOCKS * MOST_TOKENS),
+        tokens_at_cut=whole(entry.get("tokens_at_cut"), "a count of tokens", MOST_TOKENS),
+        like=None if like is None else (like["schedule"], float(like["level"])),
+        better=entry.get("better") is not False,
+        top1=float(figures[0]),
+        low=float(figures[1]),
+        high=float(figures[2]),
+        n=whole(measured.get("n", 0), "a count of pictures", 10**9),
+    )
