@@ -21,7 +21,7 @@ class AccuracyRow:
 
     Attributes:
         schedule: Family of the schedule, or the name of a searched one.
-        level: Its level; NaN for an explicit list, which has none: such a row answers for no level.
+        level: Its level; 1 for a list of counts with a name; NaN for one without, which answers for no level.
         top1: Share of pictures answered rightly, in percent.
         low, high: Ends of the 95 % confidence interval.
         n: Pictures.
@@ -132,7 +132,7 @@ def _row(path: Path | str, at: int, row) -> AccuracyRow:
         raise refuse(f"has top1 {top1:g} outside of its interval {low:g} to {high:g}")
     return AccuracyRow(
         schedule=row["schedule"],
-        level=math.nan if listed else number(row.get("level"), "level", MOST),
+        level=number(row.get("level"), "level", MOST) if not listed else math.nan if row["schedule"] == "list" else 1.0,
         top1=top1,
         low=low,
         high=high,

@@ -103,6 +103,15 @@ def find_schedule(name: str, model: str, *, split: int | None = None) -> MergeSc
     )
 
 
+def family_of(name: str, model: str) -> tuple[str, MergeSchedule | None]:
+    """A family and what it lists: for the name of a family that and None, for a searched schedule's ``list`` and it.
+
+    Raises:
+        JanusError: If it is neither.
+    """
+    return (name, None) if name in FAMILIES else ("list", find_schedule(name, model))
+
+
 def load_schedules(path: Path | str, model: str | None = None) -> tuple[SearchedSchedule, ...]:
     """Read what `janus search` wrote.
 
@@ -164,7 +173,9 @@ def _entry(path: Path | str, at: int, entry) -> SearchedSchedule:
         raise refuse(f"has removed {removed!r:.40} where a count for each block belongs")
     like = entry.get("like")
     if like is not None and (
-        not isinstance(like, dict) or like.get("schedule") not in FAMILIES or not isinstance(like.get("level"), (int, float))
+        not isinstance(like, dict)
+        or like.get("schedule") not in FAMILIES
+        or not isinstance(like.get("level"), (int, float))
     ):
         raise refuse(f"has like {like!r:.40} where a schedule and a level belong")
     measured = entry.get("measured") or {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 import numpy as np
@@ -53,7 +52,9 @@ def bench(panel: Panel, pictures: Pictures, geometry, searched) -> list[dict]:
         return cost(removed, split, geometry) | {
             "top1": round(100 * float(right.mean()), 4),
             "ci95": [round(low, 4), round(high, 4)],
-            "agreement": round(100 * float((panel.best(removed, everything) == panel.best(none, everything)).mean()), 4),
+            "agreement": round(
+                100 * float((panel.best(removed, everything) == panel.best(none, everything)).mean()), 4
+            ),
         }
 
     rows: list[dict] = [{"name": "unmerged", "searched": figures(none, geometry.depth)}]
@@ -61,7 +62,9 @@ def bench(panel: Panel, pictures: Pictures, geometry, searched) -> list[dict]:
         ours, theirs = figures(one.removed, one.split), figures(like, one.split)
         more = [key for key in ("token_blocks", "multiply_adds", "tokens_at_cut") if ours[key] > theirs[key]]
         if more:
-            raise JanusError(f"schedule {one.name}: it costs more than {one.like[0]} {one.like[1]:g} ({', '.join(more)}).")
+            raise JanusError(
+                f"schedule {one.name}: it costs more than {one.like[0]} {one.like[1]:g} ({', '.join(more)})."
+            )
         rows.append(
             {
                 "name": one.name,

@@ -28,7 +28,9 @@ FILE = click.Path(path_type=Path)
 @click.option("--split", type=int, help="Always cut here instead, at --level.")
 @click.option("--level", type=float, help="Level for --split.  [default: 0]")
 @click.option("--slo", "slo_ms", type=float, required=True, help="Latency target in ms.")
-@click.option("--schedule", "family", default="declining", show_default=True, help="Family of the merging schedule.")
+@click.option(
+    "--schedule", default="declining", show_default=True, help="Family of schedules, or a searched one's name."
+)
 @click.option("--codec", default="int8", show_default=True, help="How tokens travel.")
 @click.option("--encoding", default="jpeg85", show_default=True, help="How the picture travels at split 0.")
 @click.option("--frames", type=click.IntRange(0), default=0, help="How many; pictures repeat.  [default: one each]")
@@ -46,7 +48,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--out", type=FILE, help="Write the table here: .csv or .parquet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the summary.")
-def command(addresses, name, weights, images, fit, policy, split, level, slo_ms, family, codec, encoding, frames,
+def command(addresses, name, weights, images, fit, policy, split, level, slo_ms, schedule, codec, encoding, frames,
             seconds, camera_fps, late, device_profile, cloud_profile, accuracy_file, ca, cert, key, token_file, threads,
             torch_device, out, as_json):  # fmt: skip
     """Decide, run, send, receive and record, frame by frame.
@@ -75,16 +77,18 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     from janus.runtime.local import LocalCompute
     from janus.runtime.runs import prepare, record
     from janus.runtime.session import RunSettings, Session
+    from janus.schedules import family_of
     from janus.split import Plan, check_split
 
     check_policy(policy)
     check_slo(slo_ms)
     if level is not None and split is None:
         raise JanusError(f"--level {level:g} goes with --split: a policy chooses its levels itself.")
-    plans = GridSettings(family=family, codec=codec, encoding=encoding)
     if threads:
         torch.set_num_threads(threads)
     loaded = load_model(name, weights=weights)
+    family, listed = family_of(schedule, loaded.name)
+    plans = GridSettings(family=family, listed=listed, codec=codec, encoding=encoding)
     half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name, fit=fit)
     if split is not None:
         check_split(split, half.vit.depth)

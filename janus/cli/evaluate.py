@@ -64,8 +64,9 @@ RANDOM_LABEL = "random weights: a trial of the path, no accuracy of any model"
     "--schedule",
     "families",
     multiple=True,
-    metavar="FAMILY[=N,N,…]",
-    help="declining, constant, linear, none or list; levels behind = are for this family alone.  [default: declining]",
+    metavar="FAMILY[=N,N,…]|NAME",
+    help="declining, constant, linear, none or list; levels behind = are for this family alone. Or the name of a "
+    "schedule that `janus search` found.  [default: declining]",
 )
 @click.option("--level", "levels", type=NUMBERS, multiple=True, help="Strengths: α, or r.  [default: 0]")
 @click.option("--removed", type=Numbers(int), help="Tokens to remove in each block, for --schedule list.")
@@ -136,7 +137,11 @@ def command(
     task = task_for(loaded, vit, Asked(fit=fit, shortest_edge=shortest_edge, names=names))
     codecs, encodings = flat(codecs), flat(encodings)
     rows = configurations(
-        vit.depth, schedules(families, flat(levels), removed), flat(splits), codecs or ("fp32",), encodings or ("raw",)
+        vit.depth,
+        schedules(families, flat(levels), removed, loaded.name),
+        flat(splits),
+        codecs or ("fp32",),
+        encodings or ("raw",),
     )
     for row in rows:
         row.check(vit)
@@ -175,13 +180,14 @@ def flat(given) -> tuple:
     return tuple(value for values in given for value in values)
 
 
-def schedules(families, levels, removed) -> list:
+def schedules(families, levels, removed, model) -> list:
     """The schedules that the options name, family by family.
 
     Raises:
         JanusError: If they contradict each other, or a family or a level does not exist.
     """
-    from janus.schedule import MergeSchedule
+    from janus.schedule import FAMILIES, MergeSchedule
+    from janus.schedules import find_schedule
 
     found = []
     for given in families or ("declining",):
@@ -192,6 +198,8 @@ def schedules(families, levels, removed) -> list:
             found.append(MergeSchedule.explicit(removed))
         elif family == "none":
             found.append(MergeSchedule(family="none"))
+        elif given not in FAMILIES and not own:
+            found.append(find_schedule(given, model))
         else:
             chosen = NUMBERS.convert(own, None, None) if own else levels or (0.0,)
             found += [MergeSchedule(family=family, level=level) for level in chosen]

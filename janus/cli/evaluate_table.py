@@ -17,14 +17,14 @@ def table(results: list[dict], headings: Sequence[tuple[str, str]], unit: str) -
     """
     (first, first_key), (second, second_key) = headings
     lines = [
-        f"{_names_heading()}{'n':>6}{first:>8}  {'95 %':<15}{second:>7}{'tokens':>12}{'kept':>6}{'payload':>12}"
+        f"{_names_heading(results)}{'n':>6}{first:>8}  {'95 %':<15}{second:>7}{'tokens':>12}{'kept':>6}{'payload':>12}"
         f"{f'{unit}s/s':>10}"
     ]
     notes = []
     for row in results:
         payload_kb, rate = row["payload_bytes"] / BYTES_PER_KB, row[f"{unit}s_per_s"]
         lines.append(
-            f"{_names(row)}{row['n']:>6}{_percent(row[first_key]):>8}  {_interval(row['ci95'], '.1f'):<15}"
+            f"{_names(row, results)}{row['n']:>6}{_percent(row[first_key]):>8}  {_interval(row['ci95'], '.1f'):<15}"
             f"{_percent(row[second_key]):>7}{row['tokens'][0]:>5.0f} → {row['tokens'][-1]:<4.0f}"
             f"{row['mean_tokens_kept']:>6.2f}{payload_kb:>9.1f} kB{rate:>10.1f}"
         )
@@ -44,22 +44,27 @@ def _differences(results: list[dict], figure: str, unit: str) -> list[str]:
         "",
         f"{figure} against {base['schedule']} {_level(base)}, split {base['split']}, {base['codec'] or '-'}, on the "
         f"same {unit}s:",
-        f"{_names_heading()}{'points':>8}  {'95 %':<17}{counts}",
+        f"{_names_heading(results)}{'points':>8}  {'95 %':<17}{counts}",
     ]
     for row in compared:
         paired = row["paired"]
         points = "-" if paired["difference"] is None else f"{paired['difference']:+.2f}"
-        line = f"{_names(row)}{points:>8}  {_interval(paired['ci95'], '+.2f'):<17}"
+        line = f"{_names(row, results)}{points:>8}  {_interval(paired['ci95'], '+.2f'):<17}"
         lines.append(line + (f"{paired['gained']:>8}{paired['lost']:>6}{paired['p']:>10.2g}" if counted else ""))
     return [line.rstrip() for line in lines]
 
 
-def _names_heading() -> str:
-    return f"{'schedule':<10}{'level':>7}{'split':>6}  {'codec':<10}"
+def _width(results: list[dict]) -> int:
+    """Of the longest name of a schedule: a searched one may be longer than any family's."""
+    return max(10, *(len(row["schedule"]) + 2 for row in results))
 
 
-def _names(row: dict) -> str:
-    return f"{row['schedule']:<10}{_level(row):>7}{row['split']:>6}  {row['codec'] or '-':<10}"
+def _names_heading(results: list[dict]) -> str:
+    return f"{'schedule':<{_width(results)}}{'level':>7}{'split':>6}  {'codec':<10}"
+
+
+def _names(row: dict, results: list[dict]) -> str:
+    return f"{row['schedule']:<{_width(results)}}{_level(row):>7}{row['split']:>6}  {row['codec'] or '-':<10}"
 
 
 def _level(row: dict) -> str:

@@ -52,7 +52,9 @@ SHOWN = (
 @click.option("--model", help=f"Model, for derived profiles.  [default: the device profile's, or {DEFAULT_MODEL}]")
 @click.option("--slo", "slos", type=NUMBERS, help="Latency targets in ms.  [default: four fifths of device-only]")
 @click.option("--policy", "policies", type=WORDS, default=",".join(DEFAULT_POLICIES), show_default=True)
-@click.option("--schedule", default="declining", show_default=True, help="Family of the merging schedule.")
+@click.option(
+    "--schedule", default="declining", show_default=True, help="Family of schedules, or a searched one's name."
+)
 @click.option("--codec", default="int8", show_default=True, help="How tokens travel.")
 @click.option("--encoding", "encodings", type=WORDS, default="raw,jpeg85", show_default=True, help="How inputs travel.")
 @click.option("--splits", type=click.Choice(["fine-to-coarse", "all"]), default="fine-to-coarse", show_default=True)
@@ -87,6 +89,7 @@ def command(
     from janus.network import load_traces
     from janus.policy import PolicySettings, check_policy
     from janus.profile import MACHINES, find_profile, load_profile
+    from janus.schedules import family_of
     from janus.simulate import ReplaySettings, extremes, sweep
 
     for policy in policies:
@@ -107,11 +110,12 @@ def command(
     geometry = measured.geometry if measured else None
     at_device, at_cloud = (find_profile(spec, model, geometry) for spec in (device, cloud))
     table = load_accuracy(accuracy) if accuracy else None
+    family, listed = family_of(schedule, model)
     where = tuple(range(at_device.geometry.depth + 1)) if splits == "all" else ()
     grids = [
         PlanGrid.build(
             at_device, at_cloud,
-            GridSettings(family=schedule, codec=codec, encoding=encoding, splits=where), accuracy=table,
+            GridSettings(family=family, listed=listed, codec=codec, encoding=encoding, splits=where), accuracy=table,
         )
         for encoding in encodings
     ]  # fmt: skip

@@ -21,7 +21,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command("search")
 @click.option("--model", "name", required=True, help="Full timm tag of a model that classifies pictures, or demo.")
 @click.option("--weights", type=FILE, help="A safetensors file instead of the hub's weights.")
-@click.option("--images", required=True, help="Pictures to choose by, as in `janus evaluate`; their labels don't matter.")
+@click.option(
+    "--images", required=True, help="Pictures to choose by, as in `janus evaluate`; their labels don't matter."
+)
 @click.option("--cut", "cuts", type=Numbers(int), required=True, help="Splits to search for, each by itself.")
 @click.option("--alpha", "alphas", type=NUMBERS, help="Keep to what the paper's schedule costs at these levels.")
 @click.option(
@@ -31,7 +33,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--multiply-adds", "giga", type=float, help="Or to so many G multiply-adds of the whole model.")
 @click.option("--latency-ms", type=float, help="Or to so much modelled latency of the whole model, on --profile.")
 @click.option("--profile", "machine", help="A profile's file, or a derived machine's name, for --latency-ms.")
-@click.option("--payload-tokens", type=click.IntRange(1), help="Tokens at the cut, at most, with one of the last three.")
+@click.option(
+    "--payload-tokens", type=click.IntRange(1), help="Tokens at the cut, at most, with one of the last three."
+)
 @click.option("-n", "--limit", type=click.IntRange(min=1), help="Only the first N pictures of the set's fixed order.")
 @click.option("--fit", type=click.Choice(["crop", "squash"]), default="crop", show_default=True)
 @click.option("--test-images", help="Refuse calibration pictures that occur among these.")
@@ -79,10 +83,8 @@ def command(
     geometry = open_vit(loaded.model).geometry
     if not geometry.classes:
         raise JanusError(f"model {loaded.name}: it has no classification head, so it gives no answers to compare.")
-    budgets = list(
-        read_budgets(geometry, loaded.name, cuts, alphas, costly, token_blocks, giga, latency_ms, machine,
-                     payload_tokens)  # fmt: skip
-    )
+    given = (alphas, costly, token_blocks, giga, latency_ms, machine, payload_tokens)
+    budgets = list(read_budgets(geometry, loaded.name, cuts, *given))
     out = out or schedules_file(loaded.name)
     journal = journal or cache_folder("search") / f"{loaded.name.replace('/', '--')}.jsonl"
     pictures = read_pictures(open_images(images), preprocess, limit=limit, on_skip=tell_skip)
@@ -97,7 +99,11 @@ def command(
         calibration = search.facts(pictures, fit)
         came = provenance()
         made = {key: came[key] for key in ("command", "date") if key in came}
-        made |= {"images": calibration.get("images"), "n": calibration["n"], "pixels": calibration["pixels_sha256"][:16]}
+        made |= {
+            "images": calibration.get("images"),
+            "n": calibration["n"],
+            "pixels": calibration["pixels_sha256"][:16],
+        }
         try:
             for found in search.run(budgets, effort):
                 row = search.entry(found, made)
@@ -191,6 +197,6 @@ def line(row: dict) -> str:
         beside = f"; the best find less {row['like']['schedule']} {row['like']['level']:g}: {row['difference']:+.3f} "
         beside += f"[{low:+.3f} … {high:+.3f}]"
     return (
-        f"{row['name']}: {what}, {row['removed']}, {row['token_blocks']} token-blocks, {row['tokens_at_cut']} tokens at "
-        f"cut {row['split']}, divergence {row['divergence']:.3f}{beside}, agreement {row['agreement']:.1f} %"
+        f"{row['name']}: {what}, {row['removed']}, {row['token_blocks']} token-blocks, {row['tokens_at_cut']} tokens "
+        f"at cut {row['split']}, divergence {row['divergence']:.3f}{beside}, agreement {row['agreement']:.1f} %"
     )

@@ -30,6 +30,7 @@ class GridSettings:
 
     Attributes:
         family: Family of the merging schedule.
+        listed: The counts of the family ``list``, such as a searched schedule's. Its levels are 0, no merging, and 1.
         levels: Its levels, rising from 0; empty for `default_levels`, as far as accuracies are known.
         splits: Where the model may be cut, 0 and depth among them; empty for `fine_to_coarse`.
         codec: Codec of the tokens.
@@ -39,6 +40,7 @@ class GridSettings:
     """
 
     family: str = "declining"
+    listed: MergeSchedule | None = None
     levels: tuple[float, ...] = ()
     splits: tuple[int, ...] = ()
     codec: str = "int8"
@@ -54,6 +56,23 @@ class GridSettings:
                 f"downlink_mbps {self.downlink_mbps} must be finite and above 0, answer_bytes {self.answer_bytes} 0 or "
                 "more."
             )
+        if self.family == "list" and set(self.levels) - {0.0, 1.0}:
+            raise JanusError(f"levels {list(self.levels)}: a list has 0, no merging, and 1, itself; give these.")
+
+    @property
+    def label(self) -> str:
+        """What the accuracies of its levels are looked up by: the name of what is listed, or the family."""
+        return self.listed.label if self.family == "list" and self.listed else self.family
+
+    def schedule(self, level: float) -> MergeSchedule:
+        """The schedule of one of its levels.
+
+        Raises:
+            JanusError: If the family does not exist or its level is out of range.
+        """
+        if self.family == "list":
+            return self.listed if level and self.listed else MergeSchedule(family="none")
+        return MergeSchedule(family=self.family, level=level)
 
 
 def default_levels(family: str, geometry: ModelGeometry, count: int = DEFAULT_LEVELS) -> tuple[float, ...]:
@@ -146,7 +165,7 @@ class PlanGrid:
         cloud.check_model(device.model).check_counts(geometry)
         if accuracy is not None:
             accuracy.check_model(device.model)
-        levels = settings.levels or _measured(default_levels(settings.family, geometry), settings.family, accuracy)
+        levels = settings.levels or _measured(_usual(settings, geometry), settings.label, accuracy)
         splits = settings.splits or fine_to_coarse(geometry.depth)
         splits = tuple(check_split(split, geometry.depth) for split in splits)
         if list(splits) != sorted(set(splits)) or splits[0] != 0 or splits[-1] != geometry.depth:
@@ -154,7 +173,7 @@ class PlanGrid:
         encoding = settings.encoding
         if not isinstance(encoding, InputEncoding):
             encoding = find_encoding(encoding, geometry)
-        plans = [geometry.plan(MergeSchedule(family=settings.family, level=level)) for level in levels]
+        plans = [geometry.plan(settings.schedule(level)) for level in levels]
         tokens = np.array([plan.tokens for plan in plans])  # [levels, depth + 1]
         removed = np.array([plan.removed for plan in plans])
         at = np.array(splits)
@@ -174,9 +193,7 @@ class PlanGrid:
         blocks_ms = back[:, -1:] - back[:, at]
         cloud_ms = cloud.wake_ms + np.where(whole, cloud.embed_ms, 0.0) + blocks_ms + cloud.head_ms + decode_ms
         codecs = [encoding.name if split == 0 else settings.codec if split < geometry.depth else "" for split in splits]
-        expected = [
-            [accuracy.expected(settings.family, x, c) if accuracy else math.nan for c in codecs] for x in levels
-        ]
+        expected = [[accuracy.expected(settings.label, x, c) if accuracy else math.nan for c in codecs] for x in levels]
         columns = {
             "tokens_at_split": here,
             "payload_bytes": payload,
@@ -264,6 +281,11 @@ def check_slo(slo_ms: float) -> float:
     if isinstance(slo_ms, bool) or not isinstance(slo_ms, (int, float)) or not 0 < slo_ms < math.inf:
         raise JanusError(f"SLO {slo_ms!r} ms is out of range: give a finite number above 0.")
     return float(slo_ms)
+
+
+def _usual(settings: GridSettings, geometry: ModelGeometry) -> tuple[float, ...]:
+    """The levels that settings mean where they name none."""
+    return (0.0, 1.0) if settings.family == "list" and settings.listed else default_levels(settings.family, geometry)
 
 
 def _measured(levels: tuple[float, ...], family: str, accuracy: AccuracyTable | None) -> tuple[float, ...]:

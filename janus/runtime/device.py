@@ -101,7 +101,8 @@ class Device:
     def plan(self, decision: Decision, level_index: int) -> MergePlan:
         """The merge plan of a level of the decision's grid."""
         grid, vit = decision.grid, self.compute.half.vit
-        return _plan(grid.settings.family, grid.levels[level_index], vit.depth, vit.tokens, len(vit.protected))
+        schedule = grid.settings.schedule(grid.levels[level_index])
+        return _plan(schedule, vit.depth, vit.tokens, len(vit.protected))
 
     def run(self, decision: Decision, pixels: UInt8[np.ndarray, "h w 3"], slo_ms: float) -> FrameResult:
         """One frame from pixels to an answer, whatever becomes of the cloud."""
@@ -302,5 +303,5 @@ def least_ms(size_bytes: int) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _plan(family: str, level: float, depth: int, tokens: int, protected: int) -> MergePlan:
-    return MergeSchedule(family=family, level=level).plan(depth, tokens, protected)
+def _plan(schedule: MergeSchedule, depth: int, tokens: int, protected: int) -> MergePlan:
+    return schedule.plan(depth, tokens, protected)

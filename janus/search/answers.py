@@ -20,6 +20,7 @@ from janus.preprocess import preprocess_for
 from janus.search.journal import Answers, Removed
 from janus.vit import open_vit
 
+
 def opener(loaded: LoadedModel, weights: Path | None, jobs: int) -> Callable[[], OpenViT]:
     """What gives the model where the work is done: this very one, or in another process one of the same name."""
     if jobs == 1:
@@ -41,7 +42,10 @@ _REFERENCES: dict[tuple[str, int], Tensor] = {}
 
 @torch.inference_mode()
 def answer(
-    opened: Callable[[], OpenViT], pixels: UInt8[np.ndarray, "b h w 3"], schedules: Sequence[Removed], key: tuple[str, int]
+    opened: Callable[[], OpenViT],
+    pixels: UInt8[np.ndarray, "b h w 3"],
+    schedules: Sequence[Removed],
+    key: tuple[str, int],
 ) -> dict[Removed, Answers]:
     """What every schedule says to a batch of pictures.
 

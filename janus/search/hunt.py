@@ -165,5 +165,5 @@ def _spread(count: int, seed: int) -> Float[np.ndarray, "n 3"]:
     return LOW + (HIGH - LOW) * qmc.Sobol(3, rng=np.random.default_rng(seed)).random_base2(power)[:count]
 
 
-def _point(shape: Shape) -> Float[np.ndarray, "3"]:
+def _point(shape: Shape) -> Float[np.ndarray, " 3"]:
     return np.array([shape.at_cut, shape.before, shape.after])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 import joblib
 import numpy as np
 from jaxtyping import Float, Int, UInt8
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from janus.opened import OpenViT
 from janus.search.answers import answer
@@ -74,14 +75,25 @@ class Panel:
             pieces += [(batch, missing[at : at + TOGETHER]) for at in range(0, len(missing), TOGETHER)]
         if not pieces:
             return
-        work = (joblib.delayed(_piece)(self._opened, batch, self._of(batch), group, self._key) for batch, group in pieces)
+        work = (
+            joblib.delayed(_piece)(self._opened, batch, self._of(batch), group, self._key) for batch, group in pieces
+        )
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             done = joblib.Parallel(n_jobs=self._jobs, return_as="generator_unordered", batch_size=1)(work)
-            for batch, found in done:
-                self._journal.put(batch, found)
-                self._tell(len(found) * len(self._of(batch)))
-                if self._cancel is not None and self._cancel.is_set():
-                    raise Stopped
+            try:
+                for batch, found in done:
+                    self._journal.put(batch, found)
+                    self._tell(len(found) * len(self._of(batch)))
+                    if self._stopped:
+                        raise Stopped
+            except TerminatedWorkerError as why:
+                if self._stopped:  # Ctrl-C reaches the processes too
+                    raise Stopped from why
+                raise
+
+    @property
+    def _stopped(self) -> bool:
+        return self._cancel is not None and self._cancel.is_set()
 
     def _of(self, batch: int) -> UInt8[np.ndarray, "b h w 3"]:
         return self._pixels[batch * self.size : (batch + 1) * self.size]
