@@ -1,4 +1,4 @@
-"""Searched schedules: within their budget, the same again from a journal, and never tested on what they were chosen by."""
+"""Searched schedules: within budget, the same from a journal, and never tested on what they were chosen by."""
 
 import json
 import math
@@ -194,7 +194,7 @@ def test_a_search_is_the_same_again():
 
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 def test_without_a_margin_the_budgets_own_schedule_stays(margin):
-    """Nothing is nearer than the paper's schedule itself, or not by enough: it is the answer, and said to be no find."""
+    """Nothing is nearer than the paper's schedule, or not by enough: it is the answer, and said to be no find."""
     own = TINY.plan(BUDGET.like).removed
     judges = Fake(own if not margin else [r + 1 for r in own], noise=0.1, floor=5.0)
 

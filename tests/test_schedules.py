@@ -1,0 +1,229 @@
+"""Searched schedules by name: what is shipped is what it says, and a name is good wherever a schedule is."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import CHECKOUT
+from rooms import TINY, machine
+
+from janus.accuracy import load_accuracy
+from janus.arithmetic import multiply_adds
+from janus.cli import main
+from janus.errors import JanusError
+from janus.geometry import find_geometry
+from janus.grid import GridSettings, PlanGrid
+from janus.schedule import MergeSchedule
+from janus.schedules import find_schedule, load_schedules, read_document, searched
+
+FOLDER = CHECKOUT / "data" / "schedules"
+FILES = sorted(FOLDER.glob("*.json"))
+ENTRY = {
+    "name": "cut1-0.5", "split": 1, "removed": [3, 2], "token_blocks": 20, "tokens_at_cut": 7,
+    "like": {"schedule": "declining", "level": 0.5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_what_is_shipped_is_what_it_says(path):
+    """Counts are legal, costs are those of the counts, and none is above the cost of the schedule it is like."""
+    doc = read_document(path)
+    geometry = find_geometry(doc["model"])
+
+    assert path.stem == doc["model"]
+    assert doc["calibration"]["fingerprints"]
+    for one in [*doc["schedules"], *doc["front"]]:
+        plan = geometry.plan(MergeSchedule.explicit(one["removed"]))
+        assert (list(plan.removed), plan.clipped) == (one["removed"], False)
+        assert one["token_blocks"] == plan.token_blocks
+        assert one["tokens_at_cut"] == plan.tokens[one["split"]]
+        assert one["multiply_adds"] == multiply_adds(geometry.arithmetic, plan)
+    for one in doc["schedules"]:
+        assert one["tokens_at_cut"] <= one["budget"]["payload_tokens"]
+        assert one["token_blocks"] <= one["budget"]["token_blocks"]
+        like = MergeSchedule(family=one["like"]["schedule"], level=one["like"]["level"])
+        own = geometry.plan(like)
+        assert one["token_blocks"] <= own.token_blocks
+        assert one["tokens_at_cut"] <= own.tokens[one["split"]]
+        assert one["better"] or tuple(one["removed"]) == own.removed
+
+
+def test_something_is_shipped():
+    """For the model that every clone has, too."""
+    assert "vit_tiny_patch16_224.janus_demo" in [path.stem for path in FILES]
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """A data folder with one searched schedule of one model."""
+    (tmp_path / "schedules").mkdir()
+    monkeypatch.setenv("JANUS_DATA", str(tmp_path))
+    return lay(tmp_path / "schedules" / "small.json")
+
+
+def lay(path, model="small", schedules=(ENTRY,), front=()):
+    path.write_text(json.dumps({"model": model, "schedules": list(schedules), "front": list(front)}))
+    return path
+
+
+def test_a_schedule_has_its_name(shelf):
+    """The counts come by it, and bear it."""
+    found = find_schedule("cut1-0.5", "small")
+
+    assert found == MergeSchedule.explicit([3, 2], name="cut1-0.5")
+    assert (found.label, MergeSchedule().label) == ("cut1-0.5", "declining")
+
+
+def test_a_model_without_any_has_none(shelf):
+    """That is no error until one is asked for."""
+    assert searched("another") == ()
+    with pytest.raises(JanusError, match="none was searched for another yet, which `janus search` does"):
+        find_schedule("cut1-0.5", "another")
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "message"),
+    [
+        ("cut9-0.5", None, r"'cut9-0.5' is unknown: choose one of none, .* or for small cut1-0.5"),
+        ("cut1-0.5", 2, r"was made for split 1, not for 2"),
+    ],
+)
+def test_a_wrong_name_is_told_the_right_ones(shelf, name, split, message):
+    """So is a right name at the wrong cut."""
+    with pytest.raises(JanusError, match=message):
+        find_schedule(name, "small", split=split)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": " "}, "has no name"),
+        ({"name": "linear"}, "'linear' cannot be the name"),
+        ({"removed": [3, -1]}, "has -1 where a count of tokens belongs"),
+        ({"removed": "33"}, "has removed '33' where"),
+        ({"split": 3}, "has 3 where a split belongs"),
+        ({"like": {"schedule": "cubic", "level": 1}}, "where a schedule and a level belong"),
+        ({"measured": {"top1": "high"}}, "where top1, low and high belong"),
+        ({"token_blocks": 2.5}, "where a count of token-blocks belongs"),
+    ],
+)
+def test_a_broken_file_is_refused(shelf, change, message):
+    """By the sentence that names the entry's fault."""
+    lay(shelf, schedules=[ENTRY | change])
+
+    with pytest.raises(JanusError, match=message):
+        searched("small")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("{", "is not JSON"), ("[]", "needs a model"), ('{"model": "x"}', "needs a model")]
+)
+def test_what_is_no_such_file_is_refused(shelf, text, message):
+    """And so is a model's file under the name of another."""
+    shelf.write_text(text)
+    with pytest.raises(JanusError, match=message):
+        searched("small")
+    lay(shelf, model="other")
+    with pytest.raises(JanusError, match="are of other, not of small"):
+        load_schedules(shelf, "small")
+
+
+def test_a_grid_takes_a_list():
+    """It has two levels, no merging and the list, and the accuracy that was measured of its name."""
+    listed = MergeSchedule.explicit([9, 9, 9, 0, 0, 0], name="cut3-x")
+    grid = PlanGrid.build(machine(), machine(0.01), GridSettings(family="list", listed=listed))
+
+    assert grid.levels == (0.0, 1.0)
+    at = grid.splits.index(3)
+    assert grid.tokens_at_split[:, at].tolist() == [TINY.tokens, TINY.tokens - 27]
+    with pytest.raises(JanusError, match="a list has 0, no merging, and 1, itself"):
+        GridSettings(family="list", listed=listed, levels=(0.0, 0.5))
+
+
+def test_a_named_row_of_an_accuracy_table_answers(tmp_path):
+    """For level 1 of its name; a nameless list still answers for nothing."""
+    rows = [
+        {"schedule": "none", "level": 0.0, "top1": 80.0, "ci95": [70, 90], "n": 9},
+        {"schedule": "cut3-x", "level": None, "removed": [1], "top1": 70.0, "ci95": [60, 80], "n": 9},
+        {"schedule": "list", "level": None, "removed": [1], "top1": 60.0, "ci95": [50, 70], "n": 9},
+    ]
+    (tmp_path / "table.json").write_text(json.dumps({"results": rows, "provenance": {"model": "tiny"}}))
+
+    table = load_accuracy(tmp_path / "table.json")
+
+    assert (table.expected("cut3-x", 0.0), table.expected("cut3-x", 1.0)) == (80.0, 70.0)
+    assert np.isnan(table.expected("list", 1.0))
+
+
+def test_from_a_search_to_its_test(tmp_path, monkeypatch, capsys):
+    """`janus search` on the demo model leaves a schedule whose name `janus evaluate` and `janus replay` know, and
+    `janus bench schedules` tests it, but not on the pictures that it was chosen by."""
+    monkeypatch.setenv("JANUS_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "found.json"
+    ask = [
+        "search", "--model", "demo", "--images", "demo:train", "--limit", "4", "--cut", "4", "--alpha", "0.5",
+        "--shapes", "2", "--neighbours", "1", "--workers", "1", "--margin", "0", "--out", str(out),
+    ]  # fmt: skip
+    main(ask)
+    said = capsys.readouterr().out
+
+    (found,) = [one for one in load_schedules(out) if one.like]
+    assert said.startswith("cut4-0.5: ")
+    assert (found.name, found.split, found.level) == ("cut4-0.5", 4, 0.5)
+    assert (found.token_blocks <= 1046, found.tokens_at_cut <= 82) == (True, True)
+
+    before = out.read_bytes()
+    with pytest.raises(SystemExit):
+        main(ask)
+    assert "go on from it with --resume" in capsys.readouterr().err
+    main([*ask, "--resume"])
+    assert before == out.read_bytes()
+
+    test = ["bench", "schedules", "--model", "demo", "--limit", "6", "--workers", "1", "--schedules", str(out)]
+    capsys.readouterr()
+    main([*test, "--images", "demo:test", "--note", "--json"])
+    rows = json.loads(capsys.readouterr().out)["results"]
+    assert [row["name"] for row in rows] == ["unmerged", "cut4-0.5"]
+    assert rows[1]["paired"]["n"] == 6
+    assert load_schedules(out)[0].top1 == pytest.approx(rows[1]["searched"]["top1"])
+    with pytest.raises(SystemExit):
+        main([*test, "--images", "demo:train"])
+    assert "4 of 6 pictures to test on are among those for calibration" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--alpha", "0.9"], "level 0.9 is out of range"),
+        ([], "no budget: give --alpha"),
+        (["--token-blocks", "900"], "--payload-tokens goes with"),
+        (["--payload-tokens", "90", "--alpha", "0.4"], "--payload-tokens goes with"),
+        (["--payload-tokens", "90", "--latency-ms", "5"], "--latency-ms goes with --profile"),
+        (["--schedule-budget", "declining"], "write FAMILY:LEVEL"),
+        (["--alpha", "0.4", "--out", "/nowhere/x.json"], "the folder /nowhere does not exist"),
+    ],
+)
+def test_bad_options_of_a_search_are_one_sentence(options, message, capsys):
+    """Before any picture is read."""
+    with pytest.raises(SystemExit) as ended:
+        main(["search", "--model", "demo", "--images", "demo:train", "--cut", "4", *options])
+
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_name_is_good_in_the_commands(shelf, capsys, tmp_path):
+    """`janus replay` takes it for the model that has it, and tells a wrong one the right ones."""
+    named = "vit_tiny_patch16_224.some_tag"
+    entry = ENTRY | {"name": "cut4-0.5", "split": 4, "removed": [29] * 4 + [8] * 8}
+    lay(shelf.with_name(f"{named}.json"), model=named, schedules=[entry])
+    ask = [
+        "replay", "--trace", str(CHECKOUT / "data" / "traces" / "generated-tunnel.csv"), "--policy", "janus",
+        "--model", named, "--frames", "3", "--jobs", "1", "--json", "--schedule",
+    ]  # fmt: skip
+
+    main([*ask, "cut4-0.5"])
+    assert json.loads(capsys.readouterr().out)["provenance"]["schedule"] == "cut4-0.5"
+    with pytest.raises(SystemExit):
+        main([*ask, "cut5-0.5"])
+    assert "or for vit_tiny_patch16_224.some_tag cut4-0.5" in capsys.readouterr().err
