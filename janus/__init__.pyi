@@ -35,6 +35,8 @@ from .runtime.pair import LocalPair as LocalPair
 from .runtime.session import RunSettings as RunSettings
 from .schedule import MergePlan as MergePlan
 from .schedule import MergeSchedule as MergeSchedule
+from .schedules import find_schedule as find_schedule
+from .schedules import searched as searched
 from .simulate import ReplaySettings as ReplaySettings
 from .simulate import replay as replay
 from .simulate import summarise as summarise

@@ -134,8 +134,8 @@ def test_an_impossible_budget_is_refused(budget, message):
 class Fake:
     """A panel whose pictures are numbers: a schedule diverges by its distance from ``best``, with noise."""
 
-    def __init__(self, best, noise=0.0, floor=0.5):
-        self.best, self.noise, self.floor = np.array(best), noise, floor
+    def __init__(self, best, noise=0.0, floor=0.5, agree_below=math.inf):
+        self.best, self.noise, self.floor, self.agree_below = np.array(best), noise, floor, agree_below
         self.asked = []
 
     def ask(self, schedules, batches):
@@ -145,6 +145,9 @@ class Fake:
         apart = np.abs(np.cumsum(removed) - np.cumsum(self.best)).sum() / 100 + self.floor
         drawn = [np.random.default_rng([batch, *removed]).normal(0, self.noise, 25) for batch in batches]
         return apart + np.concatenate(drawn)
+
+    def agrees(self, removed, batches):
+        return self.divergence(removed, batches) < self.agree_below
 
 
 def test_who_is_surely_behind_leaves_the_race():
@@ -202,6 +205,19 @@ def test_without_a_margin_the_budgets_own_schedule_stays(margin):
 
     assert (found.plan.removed, found.better, found.shape) == (own, False, None)
     assert found.difference_ci95[0] <= found.difference <= found.difference_ci95[1]
+
+
+def test_a_find_must_not_guess_less_well():
+    """Nearer by far, but with other first guesses: the budget's own schedule stays."""
+    best = counts(Shape(at_cut=0.9, before=-1.5, after=1.5), BUDGET, TINY)
+
+    class Contrary(Fake):
+        def agrees(self, removed, batches):
+            return ~super().agrees(removed, batches)
+
+    found = [hunt(BUDGET, TINY, kind(best, agree_below=2.0), 8, 16).better for kind in (Fake, Contrary)]
+
+    assert found == [True, False]
 
 
 points = st.builds(

@@ -52,9 +52,7 @@ def bench(panel: Panel, pictures: Pictures, geometry, searched) -> list[dict]:
         return cost(removed, split, geometry) | {
             "top1": round(100 * float(right.mean()), 4),
             "ci95": [round(low, 4), round(high, 4)],
-            "agreement": round(
-                100 * float((panel.best(removed, everything) == panel.best(none, everything)).mean()), 4
-            ),
+            "agreement": round(100 * float(panel.agrees(removed, everything).mean()), 4),
         }
 
     rows: list[dict] = [{"name": "unmerged", "searched": figures(none, geometry.depth)}]

@@ -43,7 +43,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--neighbours", type=click.IntRange(1), default=12, show_default=True, help="Tried near the best, twice over."
 )
-@click.option("--margin", type=click.FloatRange(0, 1), default=0.05, show_default=True,
+@click.option("--margin", type=click.FloatRange(0, 1), default=0.1, show_default=True,
               help="Share of the divergence by which a find must surely be better.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
 @click.option("--workers", type=JOBS, default=-1, show_default=True, help="Processes; -1 for all cores.")
@@ -60,8 +60,8 @@ def command(
     A schedule is judged without labels: by the mean Kullback-Leibler divergence of the answers from the unmerged
     model's, over the pictures and their mirror images. Shapes of three numbers (tokens at the cut, how the burst before
     it leans, how the slope behind it leans) are drawn, made into counts within the budget and raced: whoever is surely
-    behind sees no more pictures. A find that does not beat the budget's own schedule by a margin, with 95 % confidence,
-    gives way to it.
+    behind sees no more pictures. A find that does not beat the budget's own schedule by a margin with 95 % confidence,
+    or agrees less often with the unmerged model's first guess, gives way to it.
 
     Ctrl-C ends it and keeps the journal; the same command with --resume goes on. Never test a schedule on the pictures
     that it was chosen by: `janus bench schedules` refuses that.

@@ -81,10 +81,7 @@ class Search:
 
     def agreement(self, removed: Removed) -> float:
         """Share of pictures, in both views, on which a schedule guesses as the unmerged model does, in percent."""
-        everything = range(self.panel.batches)
-        none = (0,) * self.geometry.depth
-        self.panel.ask([none], everything)
-        return 100 * float((self.panel.best(removed, everything) == self.panel.best(none, everything)).mean())
+        return 100 * float(self.panel.agrees(removed, range(self.panel.batches)).mean())
 
     def entry(self, found: Found, made: dict) -> dict:
         """An answer as the document holds it."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import joblib
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from janus.opened import OpenViT
@@ -105,6 +105,12 @@ class Panel:
     def best(self, removed: Removed, batches: Sequence[int]) -> Int[np.ndarray, " n"]:
         """First guess of one schedule for each picture of batches that were asked."""
         return np.concatenate([self._journal[removed, batch].best for batch in batches])
+
+    def agrees(self, removed: Removed, batches: Sequence[int]) -> Bool[np.ndarray, " n"]:
+        """Whether one schedule's first guess is the unmerged model's, for each picture of batches that were asked."""
+        none = (0,) * len(removed)
+        self.ask([none], batches)
+        return self.best(removed, batches) == self.best(none, batches)
 
 
 def _piece(opened, batch: int, pixels: UInt8[np.ndarray, "b h w 3"], group: list[Removed], key: str):

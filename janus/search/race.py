@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from janus.paired import Z95
 from janus.search.journal import Removed
@@ -22,6 +22,10 @@ class Judges(Protocol):
 
     def divergence(self, removed: Removed, batches: Sequence[int]) -> Float[np.ndarray, " n"]:
         """Of one schedule, for each picture."""
+        ...
+
+    def agrees(self, removed: Removed, batches: Sequence[int]) -> Bool[np.ndarray, " n"]:
+        """Whether its first guess is the unmerged model's, for each picture."""
         ...
 
 
