@@ -8,7 +8,7 @@ from pathlib import Path
 
 from janus import demo
 from janus.errors import JanusError
-from janus.files import parse_json
+from janus.files import read_json
 from janus.geometry import architecture
 
 # No level and no number of pictures is beyond this.
@@ -87,12 +87,7 @@ def load_accuracy(path: Path | str) -> AccuracyTable:
     Raises:
         JanusError: If the file is not such a document; the sentence names the row and the field.
     """
-    try:
-        doc = parse_json(Path(path).read_text(encoding="utf-8"))
-    except OSError as why:
-        raise JanusError(f"{path}: cannot be read ({why.strerror}); name a file that `janus evaluate` wrote.") from why
-    except ValueError as why:
-        raise JanusError(f"{path}: is not JSON ({why}); write it again with `janus evaluate --out`.") from why
+    doc = read_json(path, by="janus evaluate", again="janus evaluate --out")
     try:
         results, model = doc["results"], doc["provenance"]["model"]
     except KeyError as why:

@@ -45,6 +45,25 @@ def parse_json(text: str):
         raise ValueError("it is nested too deeply") from why
 
 
+def read_json(path: Path | str, *, by: str, again: str):
+    """What a file holds that a command wrote, as `parse_json` reads it.
+
+    Args:
+        path: The file.
+        by: The command.
+        again: The command with what makes it write the file.
+
+    Raises:
+        JanusError: If it is not there or no JSON.
+    """
+    try:
+        return parse_json(Path(path).read_text(encoding="utf-8"))
+    except OSError as why:
+        raise JanusError(f"{path}: cannot be read ({why.strerror}); name a file that `{by}` wrote.") from why
+    except ValueError as why:
+        raise JanusError(f"{path}: is not JSON ({why}); write it again with `{again}`.") from why
+
+
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write beside the target, then rename: no half-written file is ever left.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from janus.errors import JanusError
-from janus.files import data_folder, parse_json
+from janus.files import data_folder, read_json
 from janus.schedule import FAMILIES, MergeSchedule
 
 FOLDER = "schedules"
@@ -142,12 +142,7 @@ def read_document(path: Path | str) -> dict:
     Raises:
         JanusError: If it is not there or not such a document.
     """
-    try:
-        doc = parse_json(Path(path).read_text(encoding="utf-8"))
-    except OSError as why:
-        raise JanusError(f"{path}: cannot be read ({why.strerror}); name a file that `janus search` wrote.") from why
-    except ValueError as why:
-        raise JanusError(f"{path}: is not JSON ({why}); {AGAIN}.") from why
+    doc = read_json(path, by="janus search", again="janus search")
     if (
         not isinstance(doc, dict)
         or not isinstance(doc.get("model"), str)

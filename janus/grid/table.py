@@ -165,7 +165,9 @@ class PlanGrid:
         cloud.check_model(device.model).check_counts(geometry)
         if accuracy is not None:
             accuracy.check_model(device.model)
-        levels = settings.levels or _measured(_usual(settings, geometry), settings.label, accuracy)
+        listed = settings.family == "list" and settings.listed
+        usual = (0.0, 1.0) if listed else default_levels(settings.family, geometry)
+        levels = settings.levels or _measured(usual, settings.label, accuracy)
         splits = settings.splits or fine_to_coarse(geometry.depth)
         splits = tuple(check_split(split, geometry.depth) for split in splits)
         if list(splits) != sorted(set(splits)) or splits[0] != 0 or splits[-1] != geometry.depth:
@@ -281,11 +283,6 @@ def check_slo(slo_ms: float) -> float:
     if isinstance(slo_ms, bool) or not isinstance(slo_ms, (int, float)) or not 0 < slo_ms < math.inf:
         raise JanusError(f"SLO {slo_ms!r} ms is out of range: give a finite number above 0.")
     return float(slo_ms)
-
-
-def _usual(settings: GridSettings, geometry: ModelGeometry) -> tuple[float, ...]:
-    """The levels that settings mean where they name none."""
-    return (0.0, 1.0) if settings.family == "list" and settings.listed else default_levels(settings.family, geometry)
 
 
 def _measured(levels: tuple[float, ...], family: str, accuracy: AccuracyTable | None) -> tuple[float, ...]:
