@@ -52,18 +52,19 @@ def answer(
     Args:
         opened: Gives the model.
         pixels: The pictures, as the model's preprocessing makes them.
-        schedules: Tokens to remove in each block. They are judged by the one that removes none.
+        schedules: Tokens to remove in each block. They are judged by the one that removes none, which is told with
+            them.
         key: Tells this model and this batch from all others, so that the reference is computed once in a process.
     """
     vit = opened()
     none = (0,) * vit.depth
     known = _REFERENCES.get(key)
     state = embed_pixels(vit, np.array(pixels), preprocess_for(vit.model))  # a copy: joblib's own may not be written
-    asked = [*schedules, *([none] if known is None else [])]
+    asked = [*(removed for removed in schedules if removed != none), *([none] if known is None else [])]
     logits = {removed: found.float().cpu() for removed, found in through(vit, state, asked)}
     reference = logits[none].log_softmax(-1) if known is None else known
     _REFERENCES[key] = reference
-    return {removed: _judge(logits[removed], reference) for removed in schedules}
+    return {removed: _judge(found, reference) for removed, found in {none: reference, **logits}.items()}
 
 
 def through(

@@ -82,8 +82,9 @@ class Panel:
             done = joblib.Parallel(n_jobs=self._jobs, return_as="generator_unordered", batch_size=1)(work)
             try:
                 for batch, found in done:
-                    self._journal.put(batch, found)
-                    self._tell(len(found) * len(self._of(batch)))
+                    fresh = {removed: said for removed, said in found.items() if (removed, batch) not in self._journal}
+                    self._journal.put(batch, fresh)
+                    self._tell(len(fresh) * len(self._of(batch)))
                     if self._stopped:
                         raise Stopped
             except TerminatedWorkerError as why:
