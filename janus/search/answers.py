@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from itertools import groupby
@@ -32,6 +33,7 @@ def opener(loaded: LoadedModel, weights: Path | None, jobs: int) -> Callable[[],
 @lru_cache(maxsize=1)
 def _open_named(name: str, weights: Path | None) -> OpenViT:
     """The model, once for each process that works; one thread each, since there are as many processes as cores."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that keeps the journal
     torch.set_num_threads(1)
     return open_vit(load_model(name, weights=weights).model)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 
 import joblib
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from janus.opened import OpenViT
 from janus.search.answers import answer
@@ -79,7 +79,9 @@ class Panel:
             joblib.delayed(_piece)(self._opened, batch, self._of(batch), group, self._key) for batch, group in pieces
         )
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-            done = joblib.Parallel(n_jobs=self._jobs, return_as="generator_unordered", batch_size=1)(work)
+            done = joblib.Parallel(n_jobs=self._jobs, return_as="generator_unordered", batch_size=1, max_nbytes=None)(
+                work
+            )
             try:
                 for batch, found in done:
                     fresh = {removed: said for removed, said in found.items() if (removed, batch) not in self._journal}
@@ -87,7 +89,7 @@ class Panel:
                     self._tell(len(fresh) * len(self._of(batch)))
                     if self._stopped:
                         raise Stopped
-            except TerminatedWorkerError as why:
+            except BrokenProcessPool as why:
                 if self._stopped:  # Ctrl-C reaches the processes too
                     raise Stopped from why
                 raise
