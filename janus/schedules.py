@@ -74,13 +74,12 @@ def searched(model: str) -> tuple[SearchedSchedule, ...]:
     return load_schedules(path, model) if path.is_file() else ()
 
 
-def find_schedule(name: str, model: str, *, split: int | None = None) -> MergeSchedule:
+def find_schedule(name: str, model: str) -> MergeSchedule:
     """The schedule of that name.
 
     Args:
         name: As `searched` gives it.
         model: Full tag.
-        split: Where the model is cut, if that is known: a schedule for another cut is then refused.
 
     Raises:
         JanusError: If there is none.
@@ -88,8 +87,6 @@ def find_schedule(name: str, model: str, *, split: int | None = None) -> MergeSc
     known = searched(model)
     for one in known:
         if one.name == name:
-            if split not in (None, one.split):
-                raise JanusError(f"schedule {name!r} was made for split {one.split}, not for {split}.")
             return one.schedule
     families = ", ".join(FAMILIES)
     if known:

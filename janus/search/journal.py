@@ -90,9 +90,6 @@ class Journal:
     def __getitem__(self, key: tuple[Removed, int]) -> Answers:
         return self._answers[key]
 
-    def __len__(self) -> int:
-        return len(self._answers)
-
     def put(self, batch: int, found: dict[Removed, Answers]) -> None:
         """Keep what some schedules said to one batch."""
         self._answers |= {(removed, batch): answers for removed, answers in found.items()}

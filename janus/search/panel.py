@@ -28,7 +28,6 @@ class Panel:
     """Pictures, and what schedules answered to them.
 
     Attributes:
-        pictures: How many there are.
         size: Of a batch.
         batches: Of how many batches they are.
         pixels_sha256: Of all that they hold.
@@ -56,7 +55,7 @@ class Panel:
             cancel: Set from another thread or a signal handler, it ends the work after the batch at hand.
             tell: Called with each batch's number of pictures times schedules.
         """
-        self.pictures, self.size, self.batches = len(pixels), size, -(-len(pixels) // size)
+        self.size, self.batches = size, -(-len(pixels) // size)
         self.pixels_sha256 = pixels_hash(pixels)
         self._opened, self._pixels, self._journal = opened, pixels, journal
         self._jobs, self._cancel, self._tell = jobs, cancel, tell
