@@ -161,7 +161,8 @@ def table(rows: list[dict], n: int) -> str:
     lines = [
         f"unmerged: top-1 {whole['top1']:.1f} % [{whole['ci95'][0]:.1f} … {whole['ci95'][1]:.1f}], n = {n}",
         f"{'level':>6}{'cut':>4}  {'token-blocks':>15}{'at the cut':>14}{'compared':>10}  {'95 %':<14}{'searched':>9}  "
-        f"{'95 %':<14}{'points':>7}  {'95 %':<16}{'gained':>7}{'lost':>6}{'p':>10}",
+        f"{'95 %':<14}{'points':>7}  {'95 %':<16}{'gained':>7}{'lost':>6}{'p':>10}"
+        f"{'agreement':>16}",
     ]
     notes = []
     for row in rows[1:]:
@@ -172,8 +173,11 @@ def table(rows: list[dict], n: int) -> str:
             f"{row['level']:>6g}{row['split']:>4}  {ours['token_blocks']:>6} of {theirs['token_blocks']:>5}"
             f"{ours['tokens_at_cut']:>7} of {theirs['tokens_at_cut']:>3}{theirs['top1']:>9.1f}%  {ends[0]:<14}"
             f"{ours['top1']:>8.1f}%  {ends[1]:<14}{paired['difference']:>+7.1f}  {apart:<16}{paired['gained']:>7}"
-            f"{paired['lost']:>6}{paired['p']:>10.2g}"
+            f"{paired['lost']:>6}{paired['p']:>10.2g}{theirs['agreement']:>7.1f} → {ours['agreement']:.1f}%"
         )
         notes.append(f"{row['name']}: {ours['removed']}{'' if row['better'] else ', which is ' + row['like']}")
         notes.append(f"  against {row['like']} {row['level']:g}: {theirs['removed']}")
+    lines.append(
+        "Agreement: pictures on which the first guess is the unmerged model's, of the one compared → searched."
+    )
     return "\n".join([*lines, "", "Tokens that each block removes:", *notes])
