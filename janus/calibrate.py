@@ -9,6 +9,7 @@ chapter 8; the weighting by the answer's gradient is ours.
 from __future__ import annotations
 
 import datetime
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,8 +18,9 @@ import torch
 from torch import Tensor
 
 from janus.configuration import embed_pixels
+from janus.data import ImageSet, Skipped
 from janus.errors import JanusError
-from janus.preprocess import Normaliser
+from janus.preprocess import Normaliser, Preprocess
 from janus.schedule import MergeSchedule
 from janus.split import check_split
 from janus.transform import Codebook, Cut
@@ -127,6 +129,31 @@ def calibrate(
             "date": datetime.date.today().isoformat(), **(facts or {}),
         },
     )  # fmt: skip
+
+
+def fingerprint(image) -> str:
+    """What a codebook remembers of a picture that it was calibrated on, so that nobody measures accuracy on it."""
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()[:12]
+
+
+def calibration_pixels(images: ImageSet, preprocess: Preprocess, limit: int, seen: list[str]) -> Iterator[np.ndarray]:
+    """Pictures at the model's size; what cannot be read is left out.
+
+    Args:
+        images: Labels are not looked at.
+        preprocess: The model's own.
+        limit: At most so many.
+        seen: Their fingerprints are put here.
+    """
+
+    def prepare(image):
+        return preprocess.pixels(image), fingerprint(image)
+
+    for one in images.stream(prepare, limit=limit):
+        if not isinstance(one, Skipped):
+            pixels, mark = one.image
+            seen.append(mark)
+            yield pixels
 
 
 def _batches(pixels: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

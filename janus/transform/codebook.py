@@ -136,6 +136,16 @@ class Codebook:
         """Those that it serves."""
         return tuple(sorted(self.cuts))
 
+    @property
+    def width(self) -> int:
+        """Channels of a token."""
+        return len(next(iter(self.cuts.values())).mean)
+
+    @property
+    def prefix(self) -> int:
+        """Prefix tokens."""
+        return len(next(iter(self.cuts.values())).prefix_mean)
+
     def _tensors(self) -> dict[str, np.ndarray]:
         tensors = {"magnitudes": self.magnitudes.astype("<u2"), "sizes": self.sizes.astype("<u2")}
         for split, cut in sorted(self.cuts.items()):
@@ -210,7 +220,7 @@ def _parsed(about: dict, tensors: dict[str, np.ndarray]) -> Codebook:
         parts.setdefault(int(split), {})[field] = tensor
     cuts, letters = {}, {}
     for split, fields in parts.items():
-        letters = {"c": letters["c"]} if letters else {}  # one model, so one width
+        letters = {"c": letters["c"], "p": letters["p"]} if letters else {}  # one model
         checked = {name: _checked(name, fields.pop(name), *stored, letters) for name, stored in STORED.items()}
         if fields or not 1 <= split < 1 << 10:
             raise ValueError(f"{split}.{min(fields, default='')} is not known")
