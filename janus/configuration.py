@@ -193,7 +193,7 @@ def send_tokens(
     state: TokenState, codec: str, *, book: Codebook | None = None, split: int = 0
 ) -> tuple[TokenState, int]:  # fmt: skip
     """A batch of tokens as the other side gets it, each image encoded by itself, and the bytes of all."""
-    sent = [encode(_one(state, i), codec, book=book, split=split).data for i in range(state.x.shape[0])]
+    sent = [encode(one_of(state, i), codec, book=book, split=split).data for i in range(state.x.shape[0])]
     got = [decode(data, book=book) for data in sent]
     device = state.x.device
     return TokenState(
@@ -205,7 +205,8 @@ def send_tokens(
     ), sum(map(len, sent))
 
 
-def _one(state: TokenState, i: int) -> TokenState:
+def one_of(state: TokenState, i: int) -> TokenState:
+    """One image's tokens, as a batch of one."""
     sizes = None if state.sizes is None else state.sizes[i : i + 1]
     source = None if state.source is None else state.source[i : i + 1]
     return replace(state, x=state.x[i : i + 1], sizes=sizes, source=source)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -12,12 +15,13 @@ import torch
 
 from janus.bench.equal import Measured, best_ratio, ratio_interval
 from janus.bench.rate_file import save_rates
-from janus.bench.ways import LZW, Grid, measure
+from janus.bench.ways import LZW, Grid, Tally, measure_batch, ways_of
 from janus.calibrate import calibrate, calibration_pixels, fingerprint
-from janus.cli.common import check_out, document, emit
+from janus.cli.common import check_out, document, emit, make_folder
 from janus.cli.evaluate import Numbers, flat, schedules
 from janus.data import ImageSet, Skipped, open_images
 from janus.errors import JanusError
+from janus.files import parse_json, write_text
 from janus.models import LoadedModel, load_model
 from janus.preprocess import Preprocess, preprocess_for
 from janus.progress import bar
@@ -27,10 +31,12 @@ from janus.vit import OpenViT, open_vit
 from janus.weights import tensors_hash
 
 MODELS = ("vit_tiny_patch16_224.augreg_in21k_ft_in1k", "deit_tiny_patch16_224.fb_in1k")
-FORMATS, QUALITIES = ("jpeg", "webp", "avif"), (10.0, 20.0, 30.0, 50.0, 75.0, 85.0, 95.0)
-SCHEDULES, SPLITS, STEPS = ("constant=8,13", "declining=0.4"), (4.0, 6.0, 8.0, 10.0, 11.0), (0.5, 0.7, 1.0)
+FORMATS, QUALITIES = ("jpeg", "webp", "avif"), (10, 30, 50, 70, 85, 95)
+SCHEDULES, SPLITS, STEPS = ("constant=13,8", "declining=0.4"), (4, 6, 8, 10, 11), (0.5, 0.7, 1.0)
 BASELINES = ("fp16+zstd", "int8+zstd", LZW)
 QUICK_N = 100
+# Of what is kept by --resume.
+VERSION = 1
 BATCH = 32
 # What issue 7 asks: at a loss of at most this many points, at most this share of the bytes of the best picture.
 MOST_LOSS, HALF_AT, HALF, THIRD = 1.0, 8, 0.5, 0.33
@@ -45,23 +51,26 @@ MOST_LOSS, HALF_AT, HALF, THIRD = 1.0, 8, 0.5, 0.33
 @click.option("--calibration", help="Pictures to calibrate on, where there is no codebook: never those of --images.")
 @click.option("--fit", type=click.Choice(["crop", "squash"]), default="squash", show_default=True)
 @click.option("-n", "--n", "limit", type=click.IntRange(8), help="Only the first N pictures.  [default: all]")
-@click.option("--schedule", "families", multiple=True, metavar="FAMILY[=N,N,…]", help="  [default: constant=8,13 and "
+@click.option("--schedule", "families", multiple=True, metavar="FAMILY[=N,N,…]", help="  [default: constant=13,8 and "
               "declining=0.4]")  # fmt: skip
 @click.option("--split", "splits", type=Numbers(int), multiple=True, help="  [default: 4,6,8,10,11]")
 @click.option("--step", "steps", type=Numbers(float), multiple=True, help="Of the codec transform.  [default: "
               "0.5,0.7,1]")  # fmt: skip
 @click.option("--quality", "qualities", type=Numbers(int), multiple=True, help="Of the pictures.  [default: "
-              "10,20,30,50,75,85,95]")  # fmt: skip
+              "10,30,50,70,85,95]")  # fmt: skip
 @click.option("--only", type=click.Choice(["pictures", "tokens"]), help="One half of the table, without the ratios.")
-@click.option("--baselines/--no-baselines", default=True, show_default=True, help="fp16 and int8 with zstd, LZW.")
+@click.option("--baselines/--no-baselines", default=True, show_default=True, help="fp16 and int8 with "
+              "zstd, and LZW, for the first schedule.")  # fmt: skip
 @click.option("--quick", is_flag=True, help=f"{QUICK_N} pictures and a few ways: a look, no result.")
 @click.option("--threads", type=click.IntRange(1), default=2, show_default=True, help="Of torch; the codec has one.")
+@click.option("--resume", type=click.Path(path_type=Path), help="A folder to keep what was measured in: the same "
+              "command goes on from there.")  # fmt: skip
 @click.option("--save", type=click.Path(path_type=Path), help="Add the rows to the rate tables in this folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the JSON document here, too.")
 def command(
     names, files, images, codebook, calibration, fit, limit, families, splits, steps, qualities, only, baselines, quick,
-    threads, save, as_json, out,
+    threads, resume, save, as_json, out,
 ):  # fmt: skip
     """Bytes on the wire against top-1 on the same pictures: headers, sizes, prefix tokens, all of it.
 
@@ -85,18 +94,16 @@ def command(
 
     rows: list[dict] = []
     verdicts: list[dict] = []
-    sent: dict[tuple, dict] = {}
     for i, name in enumerate(names):
         weights = files[i] if files else shared("weights", f"{name}.safetensors")
         loaded = load_model(name, weights=weights)
         vit, preprocess = open_vit(loaded.model), preprocess_for(loaded.model, fit)
-        wanted = flat(splits) or tuple(int(split) for split in SPLITS if split < vit.depth)
+        wanted = flat(splits) or tuple(split for split in SPLITS if split < vit.depth)
         book = book_for(loaded, vit, preprocess, wanted, codebook, calibration)
         grid = grid_of(families, wanted, flat(steps), flat(qualities), only, baselines, quick, book)
         chosen = open_images(source, classes=vit.geometry.classes or None)
-        unmerged, ways = measure(
-            vit, batches(chosen, preprocess, limit, book), grid, preprocess=preprocess, book=book, sent=sent
-        )  # fmt: skip
+        stream = batches(chosen, preprocess, limit, book)
+        unmerged, ways = ways_of(grid, tallied(stream, vit, grid, preprocess, book, resume))
         n = len(unmerged.hits)
         echo(f"{loaded.name}, {n} pictures, unmerged fp32 {unmerged.row['top1']:.1f} % "
              f"({unmerged.row['low']:.1f}…{unmerged.row['high']:.1f})")  # fmt: skip
@@ -140,14 +147,14 @@ def grid_of(families, splits, steps, qualities, only, baselines: bool, quick: bo
     steps = steps or ((0.7, 1.0) if quick else STEPS)
     qualities = qualities or ((30, 75, 95) if quick else QUALITIES)
     found = schedules(families or (("constant=13",) if quick else SCHEDULES), (), None)
-    codecs = [*(BASELINES if baselines else ()), *(f"{NAME}{step:g}" for step in steps)]
     for split in splits:
         book.at(split)
     return Grid(
         pictures=[] if only == "tokens" else [f"{form}{int(quality)}" for form in FORMATS for quality in qualities],
-        schedules=[] if only == "pictures" else [(f"{one.family} {one.level:g}", one) for one in found],
+        schedules={} if only == "pictures" else {f"{one.family} {one.level:g}": one for one in found},
         splits=sorted(splits),
-        codecs=codecs,
+        codecs=[f"{NAME}{step:g}" for step in steps],
+        baselines=BASELINES if baselines else (),
     )
 
 
@@ -179,6 +186,28 @@ def batches(
     for at in bar(range(0, len(found), BATCH), unit="batch", title="bench codec"):
         pixels, labels = zip(*found[at : at + BATCH], strict=True)
         yield np.stack(pixels), np.array(labels)
+
+
+def tallied(stream, vit: OpenViT, grid: Grid, preprocess: Preprocess, book: Codebook, resume: Path | None):
+    """Every way over all batches; with a folder to resume from, each batch is measured once in a lifetime."""
+    whole: dict[str, Tally] = {}
+    if resume is not None:
+        make_folder(resume)
+    for pixels, labels in stream:
+        path, found = None, None
+        if resume is not None:
+            mark = hashlib.sha256(f"{VERSION} {grid} {preprocess} {book.digest.hex()}".encode())
+            mark.update(pixels.tobytes() + labels.tobytes())
+            path = resume / f"{book.model}.{mark.hexdigest()[:16]}.json"
+            if path.is_file():
+                found = {key: Tally(**kept) for key, kept in parse_json(path.read_text(encoding="utf-8")).items()}
+        if found is None:
+            found = measure_batch(vit, pixels, labels, grid, preprocess, book)
+            if path is not None:
+                write_text(path, json.dumps({key: asdict(tally) for key, tally in found.items()}))
+        for key, tally in found.items():
+            whole.setdefault(key, Tally()).add(tally)
+    return whole
 
 
 def verdicts_of(unmerged: Measured, ways: list[Measured], depth: int) -> list[dict]:

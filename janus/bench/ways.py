@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +14,10 @@ from PIL import Image
 
 from janus.bench.equal import Measured
 from janus.codec import decode, encode
-from janus.configuration import embed_pixels
+from janus.configuration import embed_pixels, one_of
 from janus.merging import TokenState
 from janus.paired import paired_difference
-from janus.picture import decode_picture, encode_picture
+from janus.picture import check_encoding, decode_picture, encode_picture
 from janus.preprocess import Preprocess
 from janus.schedule import MergeSchedule
 from janus.standing import interval95
@@ -31,9 +30,7 @@ from janus.vit import OpenViT
 # The paper's compressor; not one of Janus's codecs, for it only loses.
 LZW = "fp32+lzw"
 STRIP_BYTES = 279
-# Time is told of so many images. It is the processor's: what else the machine does is not in it, and of an encoder with
-# several threads their sum.
-TIMED = 200
+UNMERGED = "unmerged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,55 +39,59 @@ class Grid:
 
     Attributes:
         pictures: Encodings, such as jpeg85.
-        schedules: How tokens merge, with their names in a table.
-        splits: Blocks on the device.
-        codecs: Of the tokens; `LZW` among them if need be.
-        only: For codecs other than ``transform``, the schedules that they are measured at; None for all.
+        schedules: How tokens merge, by name.
+        splits: Blocks on the device, ascending.
+        codecs: Of the tokens.
+        baselines: Other codecs, `LZW` among them, for the first schedule alone: the others differ in tokens only.
     """
 
     pictures: Sequence[str]
-    schedules: Sequence[tuple[str, MergeSchedule]]
+    schedules: dict[str, MergeSchedule]
     splits: Sequence[int]
     codecs: Sequence[str]
-    only: Sequence[str] | None = None
+    baselines: Sequence[str] = ()
 
 
+@dataclass(eq=False)
 class Tally:
-    """What was seen of one way so far."""
+    """What was seen of one way, image by image.
 
-    def __init__(self) -> None:
-        self.hits: list[bool] = []
-        self.sizes: list[int] = []
-        self.items: dict[str, int] = defaultdict(int)
-        self.encode_s: list[float] = []
-        self.decode_s: list[float] = []
+    Attributes:
+        hits: Whether the answer was right.
+        sizes: Bytes of the payload.
+        encode_s: Processor seconds to encode it.
+        decode_s: And to decode it.
+        items: Bytes by part, summed.
+    """
 
-    def add(self, encode: Callable[[], tuple[bytes, dict]], decode: Callable[[bytes], object], known: dict | None = None):
-        """Encode and decode one image, and return what came back.
+    hits: list[bool] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    encode_s: list[float] = field(default_factory=list)
+    decode_s: list[float] = field(default_factory=list)
+    items: dict[str, int] = field(default_factory=dict)
 
-        Args:
-            encode: Gives the bytes, and how many go to which part.
-            decode: The other end.
-            known: What this picture was encoded to for another model, if it was; it is filled in.
-        """
-        if known:
-            data, items, encode_s = known["sent"]
-        else:
-            start = time.process_time()
-            data, items = encode()
-            encode_s = time.process_time() - start
-            if known is not None:
-                known["sent"] = data, items, encode_s
+    def send(self, encode: Callable[[], tuple[bytes, dict]], decode: Callable[[bytes], Any]) -> Any:
+        """Encode and decode one image, and return what came back."""
         start = time.process_time()
+        data, items = encode()
+        middle = time.process_time()
         back = decode(data)
-        decode_s = time.process_time() - start
-        if len(self.encode_s) < TIMED:
-            self.encode_s.append(encode_s)
-            self.decode_s.append(decode_s)
+        self.decode_s.append(time.process_time() - middle)
+        self.encode_s.append(middle - start)
         self.sizes.append(len(data))
-        for name, size in items.items():
-            self.items[name] += size
+        self._count(items)
         return back
+
+    def add(self, other: Tally) -> None:
+        """More images of the same way."""
+        self.hits += other.hits
+        self.sizes += other.sizes
+        self.encode_s += other.encode_s
+        self.decode_s += other.decode_s
+        self._count(other.items)
+
+    def _count(self, items: dict[str, int]) -> None:
+        self.items |= {name: self.items.get(name, 0) + size for name, size in items.items()}
 
     def measured(self, row: dict, reference: np.ndarray) -> Measured:
         """With its figures, and its difference from the unmerged model."""
@@ -108,109 +109,96 @@ class Tally:
 
 
 @torch.inference_mode()
-def measure(
-    vit: OpenViT,
-    batches: Iterator[tuple[np.ndarray, np.ndarray]],
-    grid: Grid,
-    *,
-    preprocess: Preprocess,
-    book: Codebook | None,
-    sent: dict[tuple, dict],
-) -> tuple[Measured, list[Measured]]:
-    """Measure every way on the same images.
+def measure_batch(
+    vit: OpenViT, pixels: np.ndarray, labels: np.ndarray, grid: Grid, preprocess: Preprocess, book: Codebook | None
+) -> dict[str, Tally]:
+    """Every way on a few images, by name: `UNMERGED`, an encoding, or schedule, split and codec.
 
     Args:
         vit: The model.
-        batches: Pixels and labels.
+        pixels: Of the images, at its size.
+        labels: Of the images.
         grid: What to compare.
         preprocess: The model's own.
         book: For the codec ``transform``.
-        sent: Pictures as they were encoded for another model with the same pixels, by encoding and pixels.
-
-    Returns:
-        The unmerged fp32 model, to which nothing happens, and the ways.
     """
-    tallies: dict[tuple, Tally] = defaultdict(Tally)
-    reference: list[bool] = []
-    for pixels, labels in batches:
+    tallies: dict[str, Tally] = {UNMERGED: Tally()}
+    none = (0,) * vit.depth
 
-        def right(state: TokenState, split: int, removed, labels=labels) -> list[bool]:
-            answer = vit.head(vit.blocks(state, split, vit.depth, removed))
-            return (answer.argmax(-1).cpu().numpy() == labels).tolist()
+    def answer(tally: Tally, state: TokenState, split: int, removed) -> None:
+        guess = vit.head(vit.blocks(state, split, vit.depth, removed)).argmax(-1)
+        tally.hits += (guess.cpu().numpy() == labels).tolist()
 
-        none = (0,) * vit.depth
-        embedded = embed_pixels(vit, pixels, preprocess)
-        reference += right(embedded, 0, none)
-        for form in grid.pictures:
-            tally = tallies["picture", form]
-            height, width = pixels.shape[1:3]
-            back = [
-                tally.add(
-                    lambda one=one: ((data := encode_picture(one, form)), {"picture": len(data)}),
-                    lambda data: decode_picture(data, height, width, form),
-                    sent.setdefault((form, hashlib.sha256(one.tobytes()).digest()), {}),
-                )
-                for one in pixels
-            ]
-            tally.hits += right(embed_pixels(vit, np.stack(back), preprocess), 0, none)
-        for name, schedule in grid.schedules:
-            removed, state, at = vit.plan(schedule).removed, embedded, 0
-            for split in grid.splits:
-                state = vit.blocks(state, at, split, removed)
-                at = split
-                for codec in grid.codecs:
-                    plain = transform_step(codec) is None
-                    if plain and grid.only is not None and name not in grid.only:
-                        continue
-                    tally = tallies["tokens", codec, name, split]
-                    sent = through_codec(state, codec, tally, book, split)
-                    tally.hits += right(sent, split, removed)
-    reference_hits = np.array(reference)
-    low, high = interval95(reference_hits)
-    unmerged = Measured(
-        row={"top1": 100 * float(reference_hits.mean()), "low": low, "high": high},
-        hits=reference_hits, sizes=np.zeros(len(reference_hits)),
-    )  # fmt: skip
-    levels = {name: schedule.level for name, schedule in grid.schedules}
-    families = {name: "none" if not schedule.level and schedule.family != "list" else schedule.family
-                for name, schedule in grid.schedules}  # fmt: skip
-    named = {name: name if family == "list" else family for name, family in families.items()}
+    embedded = embed_pixels(vit, pixels, preprocess)
+    answer(tallies[UNMERGED], embedded, 0, none)
+    for form in grid.pictures:
+        tally = tallies[form] = Tally()
+        back = [_send_picture(tally, one, form) for one in pixels]
+        answer(tally, embed_pixels(vit, np.stack(back), preprocess), 0, none)
+    for name, schedule in grid.schedules.items():
+        removed, state, at = vit.plan(schedule).removed, embedded, 0
+        for split in grid.splits:
+            state, at = vit.blocks(state, at, split, removed), split
+            first = name == next(iter(grid.schedules))
+            for codec in (*(grid.baselines if first else ()), *grid.codecs):
+                tally = tallies[f"{name}|{split}|{codec}"] = Tally()
+                answer(tally, _send_tokens(tally, state, codec, book, split), split, removed)
+    return tallies
+
+
+def ways_of(grid: Grid, tallies: dict[str, Tally]) -> tuple[Measured, list[Measured]]:
+    """The unmerged model, to which nothing happens, and every way, with its place in a table of rates."""
+    reference = np.array(tallies[UNMERGED].hits)
+    low, high = interval95(reference)
+    top1 = {"top1": round(100 * float(reference.mean()), 3), "low": round(low, 3), "high": round(high, 3)}
     ways = []
     for key, tally in tallies.items():
-        if key[0] == "picture":
-            form = key[1].rstrip("0123456789")
-            quality = int(key[1][len(form) :]) if key[1] != form else None
-            row = {"kind": "picture", "codec": form, "quality": quality, "schedule": "none", "level": 0.0, "split": 0}
-        else:
-            _, codec, name, split = key
-            step = None if transform_step(codec) is None else float(codec.removeprefix(TRANSFORM) or 1)
+        if key == UNMERGED:
+            continue
+        name, _, rest = key.partition("|")
+        if rest:
+            split, _, codec = rest.partition("|")
+            schedule, step = grid.schedules[name], transform_step(codec)
             row = {
-                "kind": "tokens", "codec": codec if step is None else TRANSFORM, "quality": step,
-                "schedule": named[name], "level": float(levels[name]), "split": split,
+                "kind": "tokens", "codec": codec if step is None else TRANSFORM,
+                "quality": None if step is None else float(codec.removeprefix(TRANSFORM) or 1),
+                "schedule": name if schedule.family == "list" else schedule.family, "level": float(schedule.level),
+                "split": int(split),
             }  # fmt: skip
-        ways.append(tally.measured(row, reference_hits))
-    return unmerged, ways
+        else:
+            form, quality = check_encoding(name)
+            row = {"kind": "picture", "codec": form, "quality": quality, "schedule": "none", "level": 0.0, "split": 0}
+        ways.append(tally.measured(row, reference))
+    return Measured(row=top1, hits=reference, sizes=np.zeros(len(reference))), ways
 
 
-def through_codec(state: TokenState, codec: str, tally: Tally, book: Codebook | None, split: int) -> TokenState:
+def _send_picture(tally: Tally, pixels: np.ndarray, form: str) -> np.ndarray:
+    def encode_it() -> tuple[bytes, dict]:
+        data = encode_picture(pixels, form)
+        return data, {"picture": len(data)}
+
+    return tally.send(encode_it, lambda data: decode_picture(data, *pixels.shape[:2], form))
+
+
+def _send_tokens(tally: Tally, state: TokenState, codec: str, book: Codebook | None, split: int) -> TokenState:
     """A batch of tokens as the other side gets it, each image by itself."""
-    back = []
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # what is told is the time on one core
-    for i in range(state.x.shape[0]):
-        one = replace(state, x=state.x[i : i + 1], sizes=None if state.sizes is None else state.sizes[i : i + 1])
-        if codec == LZW:
-            back.append(tally.add(lambda one=one: lzw(one), lambda data, one=one: one))
-        else:
-            back.append(
-                tally.add(
-                    lambda one=one: ((sent := encode(one, codec, book=book, split=split)).data, sent.items),
-                    lambda data: decode(data, book=book),
-                )
-            )
+    back = [_send_one(tally, one_of(state, i), codec, book, split) for i in range(state.x.shape[0])]
     torch.set_num_threads(threads)
     sizes = None if state.sizes is None else torch.cat([one.sizes for one in back])
     return replace(state, x=torch.cat([one.x for one in back]).to(state.x), sizes=sizes)
+
+
+def _send_one(tally: Tally, state: TokenState, codec: str, book: Codebook | None, split: int) -> TokenState:
+    if codec == LZW:
+        return tally.send(lambda: lzw(state), lambda data: state)
+
+    def encode_it() -> tuple[bytes, dict]:
+        sent = encode(state, codec, book=book, split=split)
+        return sent.data, sent.items
+
+    return tally.send(encode_it, lambda data: decode(data, book=book))
 
 
 def lzw(state: TokenState) -> tuple[bytes, dict]:
