@@ -5,6 +5,9 @@ flag says so. The body holds the tokens, for int8 one fp32 scale per token, and,
 size per token. Where the model adds positions behind its blocks, the rows and columns of the patches follow (uint16),
 and once tokens have merged the source map, one uint16 per patch. Never pickle; nothing is allocated before the header
 has been checked against its own length.
+
+The codec ``transform`` with its step, such as ``transform1.4``, has a layout of its own and needs a codebook
+(`janus.transform`).
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ import zstandard
 
 from janus.errors import JanusError
 from janus.merging import TokenState
+from janus.transform import MAGIC as TRANSFORM_MAGIC
+from janus.transform import Codebook, Tokens, pack_tokens, read_transform_header, unpack_tokens
+from janus.transform.shelf import NAME as TRANSFORM
+from janus.transform.shelf import transform_step
 
 FORMATS = ("fp32", "fp16", "bf16", "int8")
 TOKEN_CODECS = (*FORMATS, *(f"{name}+zstd" for name in FORMATS))
@@ -40,8 +47,9 @@ class Payload:
 
     Attributes:
         data: What travels.
-        items: Bytes by part: header, tokens, scales, sizes. With zstd the body is one stream, and its bytes are
-            shared out over the parts in proportion to their own compressed sizes.
+        items: Bytes by part: header, tokens, scales, sizes; of a transform codec header, tokens, prefix and sizes,
+            with how finely each token is quantised among the sizes. With zstd the body is one stream, and its bytes
+            are shared out over the parts in proportion to their own compressed sizes.
     """
 
     data: bytes
@@ -52,28 +60,38 @@ class Payload:
 
 
 def check_codec(codec: str) -> str:
-    """Return ``codec`` if it is one of `TOKEN_CODECS`.
+    """Return ``codec`` if it is one of `TOKEN_CODECS`, or ``transform`` with or without a step.
 
     Raises:
         JanusError: If it is not.
     """
-    if codec not in TOKEN_CODECS:
-        raise JanusError(f"codec {codec!r} is unknown: choose one of {', '.join(TOKEN_CODECS)}.")
+    if codec not in TOKEN_CODECS and transform_step(codec) is None:
+        raise JanusError(
+            f"codec {codec!r} is unknown: choose one of {', '.join(TOKEN_CODECS)}, or {TRANSFORM} with a step behind "
+            f"it, such as {TRANSFORM}1."
+        )
     return codec
 
 
-def encode(state: TokenState, codec: str = "fp32") -> Payload:
+def encode(state: TokenState, codec: str = "fp32", *, book: Codebook | None = None, split: int = 0) -> Payload:
     """Encode tokens and their sizes. The source map stays behind, being for pictures only, unless there is a grid.
 
     Args:
         state: Tokens whose protected ones stand in front or that have not merged yet.
         codec: One of `TOKEN_CODECS`. ``fp32`` is lossless for fp32 tokens; ``int8`` has one scale per token, so its
-            error is at most 1/254 of the token's largest magnitude.
+            error is at most 1/254 of the token's largest magnitude. ``transform1`` loses what the answer hardly
+            needs, the more the larger its step.
+        book: For ``transform``: the codebook of the model.
+        split: For ``transform``: blocks that have run.
 
     Raises:
-        JanusError: If the codec is unknown, or a value is NaN or infinite or too large for the format.
+        JanusError: If the codec is unknown, a value is NaN or infinite or too large for the format, or a codebook is
+            needed and missing or another model's.
     """
     form, _, packing = check_codec(codec).partition("+")
+    step = transform_step(codec)
+    if step is not None:
+        return _transform(state, codec, step, book, split)
     batch, tokens, width = state.x.shape
     if batch > MAX_BATCH or tokens > MAX_TOKENS or width > MAX_WIDTH or batch * tokens * width > MAX_VALUES:
         raise JanusError(
@@ -102,14 +120,38 @@ def encode(state: TokenState, codec: str = "fp32") -> Payload:
     return Payload(data=header + body, items=items)
 
 
-def decode(data: bytes) -> TokenState:
+def _transform(state: TokenState, codec: str, step: int, book: Codebook | None, split: int) -> Payload:
+    if book is None:
+        raise JanusError(f"codec {codec}: it needs a codebook; make one with `janus calibrate`, or choose int8.")
+    if state.grid is not None:
+        raise JanusError(f"codec {codec}: it does not carry the grid that this model's positions need; choose int8.")
+    if not state.protected_in_front or len(state.protected) != book.prefix:
+        raise JanusError(f"codec {codec}: the codebook is for {book.prefix} prefix tokens in front; take the model's own.")
+    sizes = None if state.sizes is None else state.sizes.detach().cpu().numpy()
+    x = state.x.detach().to("cpu", torch.float32).numpy()
+    data, items = pack_tokens(Tokens(x=x, sizes=sizes), book, split, step)
+    return Payload(data=data, items=items)
+
+
+def decode(data: bytes, *, book: Codebook | None = None) -> TokenState:
     """Decode what `encode` made, as fp32 on the CPU.
+
+    Args:
+        data: What travelled.
+        book: The codebook that it was encoded with, if the codec was ``transform``.
 
     Raises:
         JanusError: If anything is not as `encode` would have written it: length, magic, version, shapes, checksum,
             values that are not finite, sizes below 1.
     """
-    h = read_header(data)
+    h = read_header(data, book=book)
+    if h.form == TRANSFORM and book is not None:
+        got = unpack_tokens(data, book)
+        return TokenState(
+            x=torch.from_numpy(got.x),
+            sizes=None if got.sizes is None else torch.from_numpy(got.sizes),
+            protected=tuple(range(h.protected)),
+        )
     batch, tokens, width = h.batch, h.tokens, h.width
     count = batch * tokens
     lengths = {"tokens": count * width * ITEM_BYTES[h.form]}
@@ -170,7 +212,7 @@ class Header:
     """What a payload says about itself, checked against its own bytes.
 
     Attributes:
-        form: One of `FORMATS`.
+        form: One of `FORMATS`, or ``transform``.
         packed: Whether the body is compressed.
         merged: Whether token sizes are in it.
         placed: Whether the grid of the patches is in it.
@@ -178,6 +220,7 @@ class Header:
         tokens: Tokens per image.
         width: Channels of a token.
         protected: Tokens in front that never merge.
+        split: Blocks that have run; 0 where the payload does not say.
     """
 
     form: str
@@ -188,14 +231,27 @@ class Header:
     tokens: int
     width: int
     protected: int
+    split: int = 0
 
 
-def read_header(data: bytes) -> Header:
+def read_header(data: bytes, *, book: Codebook | None = None) -> Header:
     """What is in a payload, for those who decide whether to decode it. Allocates nothing.
+
+    Args:
+        data: What travelled.
+        book: The codebook, where tokens may come in the codec ``transform``.
 
     Raises:
         JanusError: If the header is not one that `encode` writes, or does not belong to what follows it.
     """
+    if data[: len(TRANSFORM_MAGIC)] == TRANSFORM_MAGIC:
+        if book is None:
+            raise _refused("it needs a codebook, and this end has none")
+        t = read_transform_header(data)
+        return Header(
+            form=TRANSFORM, packed=False, merged=t.merged, placed=False, batch=t.batch, tokens=t.tokens,
+            width=book.width, protected=book.prefix, split=t.split,
+        )  # fmt: skip
     if len(data) < HEADER.size:
         raise _refused(f"it has {len(data)} bytes, less than a header of {HEADER.size}")
     magic, version, form, packed, flags, batch, tokens, width, protected, length, checksum = HEADER.unpack(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,8 @@ from janus.picture import check_encoding, decode_picture, encode_picture
 from janus.preprocess import Normaliser
 from janus.schedule import MergePlan, MergeSchedule
 from janus.split import check_split
+from janus.transform import Codebook
+from janus.transform.shelf import transform_step
 from janus.vit import OpenViT
 
 
@@ -28,11 +30,13 @@ class Configuration:
         schedule: How tokens merge.
         split: Blocks on the device, 0…depth.
         codec: What makes bytes at the cut: a token codec, at split 0 a picture encoding, at split = depth None.
+        book: The codebook, for the codec ``transform``.
     """
 
     schedule: MergeSchedule
     split: int
     codec: str | None
+    book: Codebook | None = field(default=None, compare=False, repr=False)
 
     def check(self, vit: OpenViT) -> MergePlan:
         """What the schedule comes to on ``vit``.
@@ -50,6 +54,8 @@ class Configuration:
             check_encoding(self.codec)
         else:
             check_codec(self.codec)
+            if transform_step(self.codec) is not None:
+                check_book(self.book, vit).at(self.split)
         return vit.plan(self.schedule)
 
     @property
@@ -72,12 +78,30 @@ class Configuration:
         }
 
 
+def check_book(book: Codebook | None, vit: OpenViT) -> Codebook:
+    """Return a codebook if it is for a model of these measures.
+
+    Raises:
+        JanusError: If there is none, or it is another model's.
+    """
+    if book is None:
+        raise JanusError("codec transform: it needs a codebook; make one with `janus calibrate`, or choose int8.")
+    if (book.width, book.prefix, book.tokens) != (vit.width, len(vit.protected), vit.tokens):
+        raise JanusError(
+            f"codec transform: the codebook of {book.model} is for {book.tokens} tokens of {book.width} channels, "
+            f"{book.prefix} of them prefix tokens, and the model has {vit.tokens} of {vit.width}, {len(vit.protected)} "
+            "of them: take the model's own, or make it with `janus calibrate`."
+        )
+    return book
+
+
 def configurations(
     depth: int,
     schedules: Sequence[MergeSchedule],
     splits: Sequence[int] = (),
     codecs: Sequence[str] = ("fp32",),
     encodings: Sequence[str] = ("raw",),
+    book: Codebook | None = None,
 ) -> list[Configuration]:
     """Every schedule at every split with every codec that applies there.
 
@@ -87,6 +111,7 @@ def configurations(
         splits: None stands for the unsplit model.
         codecs: For the tokens of splits 1…depth-1.
         encodings: For the picture of split 0.
+        book: For the codec ``transform``.
     """
 
     def ways(split: int) -> Sequence[str | None]:
@@ -95,7 +120,7 @@ def configurations(
         return encodings if split == 0 else codecs
 
     found = [
-        Configuration(schedule=schedule, split=split, codec=codec)
+        Configuration(schedule=schedule, split=split, codec=codec, book=book)
         for schedule in schedules
         for split in splits or (depth,)
         for codec in ways(split)
@@ -127,7 +152,8 @@ def through_cut(
         pixels, payload = _send_pictures(pixels, configuration.codec)
         state = embed_pixels(vit, pixels, preprocess)
     elif split < vit.depth:
-        state, payload = send_tokens(vit.blocks(state, 0, split, plan.removed), configuration.codec)
+        state = vit.blocks(state, 0, split, plan.removed)
+        state, payload = send_tokens(state, configuration.codec, book=configuration.book, split=split)
     else:
         split = 0  # the device does it all
     return vit.head(vit.blocks(state, split, vit.depth, plan.removed)), payload
@@ -163,10 +189,12 @@ def _send_pictures(
     return got.reshape(pixels.shape), sum(map(len, sent))
 
 
-def send_tokens(state: TokenState, codec: str) -> tuple[TokenState, int]:
+def send_tokens(
+    state: TokenState, codec: str, *, book: Codebook | None = None, split: int = 0
+) -> tuple[TokenState, int]:  # fmt: skip
     """A batch of tokens as the other side gets it, each image encoded by itself, and the bytes of all."""
-    sent = [encode(_one(state, i), codec).data for i in range(state.x.shape[0])]
-    got = [decode(data) for data in sent]
+    sent = [encode(one_of(state, i), codec, book=book, split=split).data for i in range(state.x.shape[0])]
+    got = [decode(data, book=book) for data in sent]
     device = state.x.device
     return TokenState(
         x=torch.cat([one.x for one in got]).to(device, state.x.dtype),
@@ -177,7 +205,8 @@ def send_tokens(state: TokenState, codec: str) -> tuple[TokenState, int]:
     ), sum(map(len, sent))
 
 
-def _one(state: TokenState, i: int) -> TokenState:
+def one_of(state: TokenState, i: int) -> TokenState:
+    """One image's tokens, as a batch of one."""
     sizes = None if state.sizes is None else state.sizes[i : i + 1]
     source = None if state.source is None else state.source[i : i + 1]
     return replace(state, x=state.x[i : i + 1], sizes=sizes, source=source)

@@ -15,6 +15,7 @@ COMMANDS = {
     # name: one line for --help. The command object is `janus.cli.<name>.command`.
     "lab": "Open the workbench in JupyterLab.",
     "evaluate": "Accuracy of a merged and split model on real images.",
+    "calibrate": "A codebook for the codec transform, from unlabelled pictures.",
     "profile": "Measure what this machine takes for a model.",
     "cloud": "Serve the rest of every frame to devices.",
     "device": "Run pictures on a device, with a cloud behind it.",

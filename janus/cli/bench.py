@@ -6,6 +6,7 @@ from janus.cli import LazyGroup
 
 BENCHES = {
     "merge": "Speed-up of merging against the fused unmerged model, and its share of the arithmetic limit.",
+    "codec": "Bytes on the wire against top-1: tokens in every codec, pictures in every format.",
     "profile": "Modelled against measured latency at levels that the fit did not see.",
     "schedule": "One decision beside brute force, and the replay of six policies over an hour.",
     "schedules": "Searched schedules against those whose compute and payload they keep to.",

@@ -72,6 +72,7 @@ RANDOM_LABEL = "random weights: a trial of the path, no accuracy of any model"
 @click.option("--removed", type=Numbers(int), help="Tokens to remove in each block, for --schedule list.")
 @click.option("--split", "splits", type=Numbers(int), multiple=True, help="Blocks on the device.  [default: all]")
 @click.option("--codec", "codecs", type=Words(), multiple=True, help="What tokens travel as.  [default: fp32]")
+@click.option("--codebook", type=click.Path(path_type=Path), help="For the codec transform.  [default: the shipped one]")
 @click.option(
     "--encoding",
     "encodings",
@@ -106,8 +107,8 @@ RANDOM_LABEL = "random weights: a trial of the path, no accuracy of any model"
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the table.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the JSON document to this file, too.")
 def command(
-    name, weights, at_random, images, families, levels, removed, splits, codecs, encodings, against, limit, fit,
-    shortest_edge, names, batch_size, threads, as_json, out,
+    name, weights, at_random, images, families, levels, removed, splits, codecs, codebook, encodings, against, limit,
+    fit, shortest_edge, names, batch_size, threads, as_json, out,
 ):  # fmt: skip
     """Accuracy of a merged and split model on real images, with its 95 % interval.
 
@@ -136,12 +137,14 @@ def command(
     vit = open_vit(loaded.model)
     task = task_for(loaded, vit, Asked(fit=fit, shortest_edge=shortest_edge, names=names))
     codecs, encodings = flat(codecs), flat(encodings)
+    book = book_of(loaded, codecs, codebook)
     rows = configurations(
         vit.depth,
         schedules(families, flat(levels), removed, loaded.name),
         flat(splits),
         codecs or ("fp32",),
         encodings or ("raw",),
+        book,
     )
     for row in rows:
         row.check(vit)
@@ -173,6 +176,22 @@ def command(
     if cancelled:
         print(f"janus: cancelled; these are the results of the first {state[0].n} {task.unit}s.", file=sys.stderr)
         sys.exit(130)
+
+
+def book_of(loaded, codecs, path: Path | None):
+    """The codebook, where a codec needs one; else None.
+
+    Raises:
+        JanusError: If one is needed and cannot be had, or was given and no codec needs it.
+    """
+    from janus.transform.shelf import find_codebook, transform_step
+    from janus.weights import tensors_hash
+
+    if not any(transform_step(codec) is not None for codec in codecs):
+        if path is not None:
+            raise JanusError(f"--codebook {path} goes with --codec transform: give that too, or leave it out.")
+        return None
+    return find_codebook(loaded.name, tensors_hash(loaded.model), path)
 
 
 def flat(given) -> tuple:

@@ -1,0 +1,104 @@
+"""Integers as bits: an ANS coder over arrays, with models made of a codebook's integer tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import constriction
+import numpy as np
+from jaxtyping import Int
+
+from janus.errors import JanusError
+
+_model = constriction.stream.model
+AnsCoder = constriction.stream.stack.AnsCoder
+# Beyond the last symbol of a table a value's excess is written as its number of bits, then those bits.
+MAX_EXCESS_BITS = 20
+MAX_EXCESS = (1 << MAX_EXCESS_BITS) - 2
+_LENGTHS = _model.Uniform(MAX_EXCESS_BITS)
+
+
+def symbols_of(counts: Int[np.ndarray, " s"]):
+    """A model of the symbols 0, 1, … that occur as often as ``counts`` says."""
+    return _model.Categorical(np.asarray(counts, dtype=np.float32), perfect=False)
+
+
+def signed_of(counts: Int[np.ndarray, " l"]):
+    """A model of -L…L, as symbols 0…2L, whose magnitudes occur as often as ``counts`` says and whose signs are even."""
+    counts = np.asarray(counts, dtype=np.float32)
+    return _model.Categorical(np.concatenate([counts[:0:-1], 2 * counts[:1], counts[1:]]), perfect=False)
+
+
+class Writer:
+    """Collects arrays in the order in which a `Reader` takes them; the coder is a stack, so they go in last first."""
+
+    def __init__(self):
+        self._jobs: list[tuple[np.ndarray, object]] = []
+
+    def put(self, values: Int[np.ndarray, " n"], model) -> None:
+        """Values of one model."""
+        if len(values):
+            self._jobs.append((np.ascontiguousarray(values, np.int32), model))
+
+    def put_excess(self, excess: Int[np.ndarray, " n"]) -> None:
+        """What values have beyond the last symbol of their table, 0 or more.
+
+        Raises:
+            JanusError: If one is more than 20 bits hold.
+        """
+        if not len(excess):
+            return
+        if excess.max() > MAX_EXCESS:
+            raise JanusError("tokens lie too far from what the codebook was calibrated on for so fine a step: use a "
+                             "larger step, or calibrate on pictures of this kind.")  # fmt: skip
+        lengths = np.floor(np.log2(excess + 1.0)).astype(np.int32)
+        self.put(lengths, _LENGTHS)
+        for length in np.unique(lengths[lengths > 0]):
+            self.put(excess[lengths == length] + 1 - (1 << int(length)), _model.Uniform(1 << int(length)))
+
+    def bytes(self) -> bytes:
+        """All of it."""
+        coder = AnsCoder()
+        for values, model in reversed(self._jobs):
+            coder.encode_reverse(values, model)
+        return coder.get_compressed().astype("<u4").tobytes()
+
+    def bits(self) -> float:
+        """Length so far."""
+        coder = AnsCoder()
+        for values, model in reversed(self._jobs):
+            coder.encode_reverse(values, model)
+        return coder.num_valid_bits()
+
+
+class Reader:
+    """Takes what a `Writer` put, with the same models in the same order. Whatever the bytes are, it yields symbols."""
+
+    def __init__(self, data: bytes, refuse: Callable[[str], JanusError]):
+        self._refuse = refuse
+        if len(data) % 4:
+            raise refuse(f"its body of {len(data)} bytes is no whole number of words")
+        try:
+            self._coder = AnsCoder(np.frombuffer(data, "<u4").astype(np.uint32))
+        except ValueError as why:
+            raise refuse("its body ends in a zero word") from why
+
+    def take(self, count: int, model) -> Int[np.ndarray, " n"]:
+        """So many values of one model."""
+        if not count:
+            return np.zeros(0, np.int32)
+        return np.asarray(self._coder.decode(model, count))
+
+    def take_excess(self, count: int) -> Int[np.ndarray, " n"]:
+        """See `Writer.put_excess`."""
+        excess = np.zeros(count, np.int32)
+        lengths = self.take(count, _LENGTHS)
+        for length in np.unique(lengths[lengths > 0]):
+            here = lengths == length
+            excess[here] = self.take(int(here.sum()), _model.Uniform(1 << int(length))) + (1 << int(length)) - 1
+        return excess
+
+    def end(self) -> None:
+        """Refuse bytes that hold more or less than was taken: the coder must be back where the writer began."""
+        if not self._coder.is_empty():
+            raise self._refuse("its body does not hold what its header says")

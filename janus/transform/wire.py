@@ -1,0 +1,278 @@
+"""Tokens <-> bytes by a codebook.
+
+Layout, little-endian: a fixed header (`HEADER`), then the words of one ANS coder over all images: the sizes of the
+tokens once they have merged, how finely each is quantised, the prefix tokens' components, the patch tokens'
+components by class; behind each array what did not fit its table.
+
+Nothing here is believed: the checksum, the codebook's digest and every number of the header are checked before
+anything is allocated, and what is allocated is bounded by them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from janus.errors import JanusError
+from janus.transform.codebook import (
+    CLASS_WIDTH,
+    CLASSES,
+    FINENESS_WIDTH,
+    LOW,
+    MAGNITUDES,
+    MAX_STEP,
+    MEAN_SIZES,
+    MIN_STEP,
+    OCTAVE,
+    SIZE_KINDS,
+    SIZES,
+    Codebook,
+    Cut,
+)
+from janus.transform.coder import Reader, Writer, signed_of, symbols_of
+from janus.transform.fineness import MIDDLE, features, fineness_of
+
+# magic and version, flags: merged (1), split, step, batch, tokens, codebook, CRC-32 of all but itself
+HEADER = struct.Struct("<3sBBbHH4sI")
+MAGIC = b"JT1"
+# An entropy coder yields as many symbols as it is asked for, however few bytes came: so fewer images than elsewhere.
+MAX_BATCH, MAX_TOKENS, MAX_VALUES = 64, 16384, 1 << 26
+# A component is rounded down a little more often than up: zero is cheap.
+DEAD_ZONE = 0.1
+PREFIX_DEAD_ZONE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformHeader:
+    """What a payload says about itself, checked against its own bytes.
+
+    Attributes:
+        merged: Whether token sizes are in it.
+        split: Whose part of the codebook it needs.
+        step: In eighths of an octave.
+        batch: Images.
+        tokens: Tokens per image.
+        codebook: First four bytes of its digest.
+    """
+
+    merged: bool
+    split: int
+    step: int
+    batch: int
+    tokens: int
+    codebook: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """What travels, as arrays."""
+
+    x: Float[np.ndarray, "b n c"]
+    sizes: Float[np.ndarray, "b n"] | None
+
+
+def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[bytes, dict[str, int]]:
+    """Encode tokens whose prefix tokens stand in front.
+
+    Args:
+        tokens: What is to travel.
+        book: Of this model.
+        split: Blocks that have run.
+        step: In eighths of an octave (`janus.transform.codebook.step_index`).
+
+    Returns:
+        The bytes, and how many of them go to which part.
+
+    Raises:
+        JanusError: If the tokens are not this model's, or not finite.
+    """
+    cut, x = book.at(split), tokens.x
+    batch, n, width = x.shape
+    p = len(cut.prefix_mean)
+    if width != len(cut.mean) or n < p:
+        raise JanusError(
+            f"tokens of shape {list(x.shape)} are not those of {book.model}: take the codebook of their own model."
+        )
+    if batch > MAX_BATCH or n > MAX_TOKENS or x.size > MAX_VALUES:
+        raise JanusError(f"tokens of shape {list(x.shape)} are beyond what one payload holds: send fewer images.")
+    if not np.isfinite(x).all():
+        raise JanusError("tokens hold NaN or infinite values: check the weights and the image before encoding.")
+    writer = Writer()
+    sizes = np.ones((batch, n), np.int32) if tokens.sizes is None else tokens.sizes.astype(np.int32)
+    free = sizes[:, p:]
+    if tokens.sizes is not None:
+        _put_capped(writer, free.reshape(-1) - 1, SIZES, _size_model(book, n, p))
+    y = (x[:, p:] - cut.mean) @ cut.analysis
+    prefix = (x[:, :p] - cut.prefix_mean) @ cut.prefix_analysis
+    fine = fineness_of(features(y, prefix[:, :1].reshape(batch, -1), free, cut.scales, cut.prefix_scales) @ cut.weights)
+    for kind, here in _kinds(free):
+        writer.put(fine[here], symbols_of(cut.fineness[kind]))
+    marks = [writer.bits()]
+    flat = prefix.reshape(batch * p, len(cut.prefix_scales))
+    _put_components(writer, book, cut.prefix_scales, np.full(batch * p, step), flat, PREFIX_DEAD_ZONE)
+    marks.append(writer.bits())
+    _put_components(writer, book, cut.scales, _steps(step, fine), y.reshape(batch * (n - p), -1), DEAD_ZONE)
+    body = writer.bytes()
+    first, second = (min(round(mark / 8), len(body)) for mark in marks)
+    items = {"header": HEADER.size, "sizes": first, "prefix": second - first, "tokens": len(body) - second}
+    head = HEADER.pack(MAGIC, tokens.sizes is not None, split, step, batch, n, book.digest[:4], 0)[:-4]
+    return head + struct.pack("<I", zlib.crc32(body, zlib.crc32(head))) + body, items
+
+
+def read_transform_header(data: bytes) -> TransformHeader:
+    """What is in a payload. Allocates nothing.
+
+    Raises:
+        JanusError: If the header is not one that `pack_tokens` writes, or does not belong to what follows it.
+    """
+    if len(data) < HEADER.size:
+        raise refused(f"it has {len(data)} bytes, less than a header of {HEADER.size}")
+    magic, flags, split, step, batch, tokens, codebook, checksum = HEADER.unpack(data[: HEADER.size])
+    if magic != MAGIC:
+        raise refused(f"it begins with {magic!r} where this Janus reads {MAGIC!r}; use the same release at both ends")
+    view = memoryview(data)
+    if checksum != zlib.crc32(view[HEADER.size :], zlib.crc32(view[: HEADER.size - 4])):
+        raise refused("its checksum does not match")
+    if flags > 1 or not MIN_STEP <= step <= MAX_STEP:
+        raise refused("its header has a flag or a step that does not exist")
+    if not (1 <= batch <= MAX_BATCH and 1 <= tokens <= MAX_TOKENS):
+        raise refused(f"{batch} images of {tokens} tokens are out of bounds")
+    return TransformHeader(merged=bool(flags), split=split, step=step, batch=batch, tokens=tokens, codebook=codebook)
+
+
+def unpack_tokens(data: bytes, book: Codebook) -> Tokens:
+    """Decode what `pack_tokens` made.
+
+    Raises:
+        JanusError: If anything is not as `pack_tokens` would have written it.
+    """
+    h = read_transform_header(data)
+    if h.codebook != book.digest[:4]:
+        raise refused(f"it was made with codebook {h.codebook.hex()}…, this end has {book.digest.hex()[:8]}… of "
+                      f"{book.model}; take the same codebook at both ends")  # fmt: skip
+    if h.split not in book.cuts:
+        raise refused(f"its split {h.split} is not in the codebook")
+    cut = book.at(h.split)
+    p, width = cut.prefix_mean.shape
+    count = h.tokens - p
+    if count < 0 or h.tokens > book.tokens or h.batch * h.tokens * width > MAX_VALUES:
+        raise refused(f"{h.batch} images of {h.tokens} tokens are out of bounds for {book.model}")
+    reader = Reader(data[HEADER.size :], refused)
+    free = np.ones((h.batch, count), np.int32)
+    if h.merged:
+        free = _take_capped(reader, free.size, SIZES, _size_model(book, h.tokens, p)).reshape(free.shape) + 1
+        if (free.sum(axis=1, dtype=np.int64) + p > MAX_TOKENS).any():
+            raise refused("its token sizes sum to more patches than there can be")
+    fine = np.zeros((h.batch, count), np.int32)
+    for kind, here in _kinds(free):
+        fine[here] = reader.take(int(here.sum()), symbols_of(cut.fineness[kind]))
+    prefix = _take_components(reader, book, cut.prefix_scales, np.full(h.batch * p, h.step))
+    y = _take_components(reader, book, cut.scales, _steps(h.step, fine))
+    reader.end()
+    x = np.empty((h.batch, h.tokens, width), np.float32)
+    x[:, :p] = (prefix @ cut.prefix_basis).reshape(h.batch, p, width) + cut.prefix_mean
+    x[:, p:] = (y @ cut.basis).reshape(h.batch, count, width) + cut.mean
+    if not h.merged:
+        return Tokens(x=x, sizes=None)
+    sizes = np.ones((h.batch, h.tokens), np.float32)
+    sizes[:, p:] = free
+    return Tokens(x=x, sizes=sizes)
+
+
+def _by_class(scales: Int[np.ndarray, " m"], steps: Int[np.ndarray, " n"]) -> tuple[np.ndarray, list[tuple[int, int]]]:
+    """Which of n x m components are sent, in what order, and how many in each class of the entropy coder.
+
+    Args:
+        scales: Of the components.
+        steps: Of the tokens, in eighths of an octave as the scales are.
+
+    Returns:
+        Places in the flattened matrix by class, and (class, count) of each class in turn.
+    """
+    classes = (scales.astype(np.int32) - steps[:, None] - LOW * OCTAVE) // CLASS_WIDTH
+    # Of 8 bits, because numpy sorts such by counting.
+    flat = (np.clip(classes, -1, CLASSES - 1) + 1).astype(np.uint8).reshape(-1)
+    counts = np.bincount(flat, minlength=CLASSES + 1)
+    order = np.argsort(flat, kind="stable")[counts[0] :]
+    return order, [(one, int(count)) for one, count in enumerate(counts[1:]) if count]
+
+
+def _put_components(
+    writer: Writer, book: Codebook, scales: np.ndarray, steps: np.ndarray, y: Float[np.ndarray, "n m"], zone: float
+) -> None:
+    order, groups = _by_class(scales, steps)
+    values = (y / (2.0 ** (steps / OCTAVE)).astype(np.float32)[:, None]).reshape(-1)[order]
+    far = np.minimum(np.floor(np.abs(values) + np.float32(0.5 - zone)), 1 << 30).astype(np.int32)
+    symbols = np.minimum(far, MAGNITUDES)
+    np.negative(symbols, out=symbols, where=values < 0)
+    symbols += MAGNITUDES
+    at = 0
+    for one, count in groups:
+        writer.put(symbols[at : at + count], _magnitude_model(book, one))
+        at += count
+    writer.put_excess(far[far >= MAGNITUDES] - MAGNITUDES)
+
+
+def _take_components(
+    reader: Reader, book: Codebook, scales: np.ndarray, steps: np.ndarray
+) -> Float[np.ndarray, "n m"]:  # fmt: skip
+    order, groups = _by_class(scales, steps)
+    q = np.concatenate([np.zeros(0, np.int32), *(reader.take(n, _magnitude_model(book, one)) for one, n in groups)])
+    q -= MAGNITUDES
+    beyond = np.abs(q) == MAGNITUDES
+    if beyond.any():
+        q[beyond] += np.sign(q[beyond]) * reader.take_excess(int(beyond.sum()))
+    y = np.zeros(len(steps) * len(scales), np.float32)
+    y[order] = q
+    return y.reshape(len(steps), len(scales)) * (2.0 ** (steps / OCTAVE)).astype(np.float32)[:, None]
+
+
+def _steps(step: int, fine: Int[np.ndarray, "b n"]) -> Int[np.ndarray, " bn"]:
+    """Of each token, in eighths of an octave."""
+    return step + (fine.reshape(-1) - MIDDLE) * FINENESS_WIDTH
+
+
+def _put_capped(writer: Writer, values: Int[np.ndarray, " n"], most: int, model) -> None:
+    capped = np.minimum(values, most)
+    writer.put(capped, model)
+    writer.put_excess(values[capped == most] - most)
+
+
+def _take_capped(reader: Reader, count: int, most: int, model) -> Int[np.ndarray, " n"]:
+    values = reader.take(count, model)
+    beyond = values == most
+    values[beyond] += reader.take_excess(int(beyond.sum()))
+    return values
+
+
+def _kinds(sizes: Int[np.ndarray, "b n"]) -> list[tuple[int, np.ndarray]]:
+    """Tokens of 1, 2, 3 and more patches."""
+    kinds = np.minimum(sizes, SIZE_KINDS) - 1
+    return [(int(kind), kinds == kind) for kind in np.unique(kinds)]
+
+
+def mean_size_kind(tokens: int, prefix: int, unmerged: int) -> int:
+    """Which table of sizes: the half octave of the mean size, in whole numbers."""
+    patches, left, kind = unmerged - prefix, max(tokens - prefix, 1), 0
+    while kind < MEAN_SIZES - 1 and patches * patches >= left * left << (kind + 1):
+        kind += 1
+    return kind
+
+
+def _size_model(book: Codebook, tokens: int, prefix: int):
+    return symbols_of(book.sizes[mean_size_kind(tokens, prefix, book.tokens)])
+
+
+@lru_cache(maxsize=4 * CLASSES)
+def _magnitude_model(book: Codebook, one: int):
+    return signed_of(book.magnitudes[one])
+
+
+def refused(why: str) -> JanusError:
+    """The sentence for a payload that is not what an encoder writes."""
+    return JanusError(f"payload refused: {why}; encode it again with janus.encode.")
