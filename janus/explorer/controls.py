@@ -209,8 +209,8 @@ class Tick(ipywidgets.Checkbox):
             self._changed()
 
 
-def heading(text: str) -> ipywidgets.HTML:
-    """A small title over a group of controls."""
+def group(text: str, *controls: ipywidgets.Widget) -> ipywidgets.VBox:
+    """Controls under a small title; where the screen is narrow, they stay together."""
     title = ipywidgets.HTML(text)
     title.add_class("janus-heading")
-    return title
+    return ipywidgets.VBox([title, *controls])
