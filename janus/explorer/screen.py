@@ -133,8 +133,8 @@ class Explorer(Keeping, ipywidgets.VBox):
             self.panel.split.put(answer.plan.split)
         self._follow()
         self.desk.follow(self._workbench, answer)
-        self._show()
         self._outline()
+        self._show()
 
     def _machines_changed(self) -> None:
         if self.panel.model.value is not self.source:
