@@ -65,7 +65,7 @@ def opened(browser, lab):
 
 @pytest.fixture
 def book(opened):
-    """The page, with the same on its screen for each test; afterwards it has complained of nothing, and asked nobody."""
+    """The page, with the same on its screen for each test; afterwards it has complained of nothing, asked nobody."""
     restore(opened, PLAIN, PLAIN_MS, "Under 10 Mbit/s")
     yield opened
     assert opened.cell_errors() == []

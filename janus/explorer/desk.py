@@ -113,7 +113,10 @@ class Desk(ipywidgets.VBox):
             changed=more, tooltip="Which machines the two processes are: this one both times, or this one slowed down "
             "to the profiles of the bars.",
         )  # fmt: skip
-        self.where.layout, self.where.style = {"flex": "1 1 110px", "width": "auto", "min_width": "0"}, {"description_width": "20px"}
+        self.where.layout, self.where.style = (
+            {"flex": "1 1 110px", "width": "auto", "min_width": "0"},
+            {"description_width": "20px"},
+        )
         self.measure = ipywidgets.Button(layout={"width": "auto", "flex": "0 0 auto"})
         self.measure.on_click(guard(lambda _button: self._pressed()))
         row = ipywidgets.HBox(

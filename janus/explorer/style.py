@@ -80,7 +80,9 @@ CSS = """
   .janus-course .janus-figures { height: 344px; }
   .janus-picture .pair figure { max-width: 92px; }
 }
-@container (max-width: 900px) { .janus-controls.janus-controls { width: 262px !important; flex-basis: 262px !important; } }
+@container (max-width: 900px) {
+  .janus-controls.janus-controls { width: 262px !important; flex-basis: 262px !important; }
+}
 /* A narrow screen, or a wide one at 200 %: the sentence, below it the controls in columns, then the figures. */
 @container (max-width: 840px) {
   .janus-body.janus-body { display: flex; flex-direction: column; }

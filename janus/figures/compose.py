@@ -23,8 +23,8 @@ def beside(figures: Sequence[Figure], places: Sequence[Place], *, height: int, m
     """One figure out of several that stand alone.
 
     Args:
-        figures: Each with one pair of axes, shapes and annotations that refer to them, and a key in its ``meta``, where ``left``
-            says how many pixels left of the plot title and key begin.
+        figures: Each with one pair of axes, shapes and annotations that refer to them, and a key in its ``meta``,
+            where ``left`` says how many pixels left of the plot title and key begin.
         places: One for each.
         height: Pixels of the whole.
         margin: Around the whole.
