@@ -119,8 +119,9 @@ class Desk(ipywidgets.VBox):
         )
         self.measure = ipywidgets.Button(layout={"width": "auto", "flex": "0 0 auto"})
         self.measure.on_click(guard(lambda _button: self._pressed()))
+        pair = ipywidgets.HBox([self.measure, self.where], layout={"flex": "0 1 330px", "min_width": "230px"})
         row = ipywidgets.HBox(
-            [self.view, ipywidgets.HBox([self.measure, self.where], layout={"flex": "0 1 330px", "min_width": "230px"})],
+            [self.view, pair],
             layout={"justify_content": "space-between", "flex_flow": "row wrap", "flex": "0 0 auto"},
         )  # fmt: skip
         row.add_class("janus-tabs")
