@@ -4,9 +4,8 @@ import nbformat
 import pytest
 from conftest import CHECKOUT
 from lab_harness import AppServer, Watched
-from test_browser_explore import FIGURES, KERNEL, NOT_BUSY, control, menu
+from workbench_page import FIGURES, KERNEL, NOT_BUSY, SHOTS, control, menu
 
-SHOTS = CHECKOUT / "artefacts"
 PROSE = "The mean is $\\bar{x}$, and the code below is nobody's business."
 CODE = "import ipywidgets\nprint('said')\nipywidgets.Button(description='push', icon='play')"
 

@@ -27,11 +27,11 @@ class Bar(ipywidgets.VBox):
         self._known = {lesson.name: lesson for lesson in LESSONS}
         self.lesson = Choice("Lesson", [NONE, *self._known], NONE, guard=guard, changed=self._teach,
                              tooltip="A state to teach from, and what there is to see in it.")  # fmt: skip
-        self.lesson.layout = {"flex": "1 1 200px", "width": "auto", "max_width": "280px"}
+        self.lesson.layout = {"flex": "1 1 150px", "width": "auto", "max_width": "280px"}
         self.text = ipywidgets.Text(
             description="State", continuous_update=False, style={"description_width": "40px"},
             tooltip="All of this screen in one line. Copy it; paste one here and press Enter to have it back.",
-            layout={"flex": "3 1 240px", "width": "auto", "min_width": "0"},
+            layout={"flex": "3 1 190px", "width": "auto", "min_width": "0"},
         )  # fmt: skip
         self.text.add_class("janus-state")
         self.text.observe(guard(self._pasted), names="value")

@@ -91,10 +91,12 @@ class Number(ipywidgets.HBox):
         self._value = int(value) if self._whole else value
         self._syncing = True
         try:
-            if steps is not None and list(steps) != self._steps:
-                self._steps = list(steps)
-                self.slider.options = self._options()
-            self.slider.index = min(range(len(self._steps)), key=lambda i: abs(self._steps[i] - value))
+            # In one message: a page that hears of fewer stops alone moves to the last, and says that a person did.
+            with self.slider.hold_sync():
+                if steps is not None and list(steps) != self._steps:
+                    self._steps = list(steps)
+                    self.slider.options = self._options()
+                self.slider.index = min(range(len(self._steps)), key=lambda i: abs(self._steps[i] - value))
             self.box.value = significant(value, 4).replace(",", "")
             self.box.remove_class("janus-wrong")
         finally:
@@ -209,8 +211,8 @@ class Tick(ipywidgets.Checkbox):
             self._changed()
 
 
-def heading(text: str) -> ipywidgets.HTML:
-    """A small title over a group of controls."""
+def group(text: str, *controls: ipywidgets.Widget) -> ipywidgets.VBox:
+    """Controls under a small title; where the screen is narrow, they stay together."""
     title = ipywidgets.HTML(text)
     title.add_class("janus-heading")
-    return title
+    return ipywidgets.VBox([title, *controls])

@@ -64,7 +64,8 @@ class TraceField(ipywidgets.HBox):
             layout={"flex": "1 1 110px", "width": "auto", "min_width": "80px"},
         )  # fmt: skip
         self.box.observe(guard(self._typed), names="value")
-        super().__init__([self.menu, self.box], layout={"flex": "2 1 270px", "min_width": "0"})
+        super().__init__([self.menu, self.box], layout={"flex": "2 1 200px", "min_width": "0"})
+        self._offer()
 
     @property
     def value(self) -> str:
@@ -95,10 +96,16 @@ class TraceField(ipywidgets.HBox):
             self.box.value = "" if listed else value
             self.box.remove_class("janus-wrong")
             self._value = value
+            self._offer()
         finally:
             self._syncing = False
 
+    def _offer(self) -> None:
+        """The box takes room only where it is needed."""
+        self.box.layout.display = "" if self.menu.value == OWN else "none"
+
     def _chosen(self) -> None:
+        self._offer()
         if self.menu.value == OWN:
             self._take(self.box.value.strip() or self._value)
         else:
@@ -107,6 +114,7 @@ class TraceField(ipywidgets.HBox):
     def _typed(self, change) -> None:
         if not self._syncing and change["new"].strip():
             self.menu.put(OWN)
+            self._offer()
             self._take(change["new"].strip())
 
     def _take(self, value: str) -> None:
@@ -143,8 +151,8 @@ class CourseView(ipywidgets.VBox):
             menu.layout, menu.style = {"flex": "1 1 170px", "width": "auto"}, {"description_width": "52px"}
         row = ipywidgets.HBox([self.trace, self.pace, self.policy], layout={"flex_flow": "row wrap"})
         row.add_class("janus-course-menus")
-        self._plots = ipywidgets.Box(layout={"flex": "1 1 330px", "min_width": "0"})
-        self.table = ipywidgets.HTML(layout={"flex": "0 0 430px", "min_width": "0"})
+        self._plots = ipywidgets.Box(layout={"flex": "1 1 280px", "min_width": "0"})
+        self.table = ipywidgets.HTML(layout={"flex": "0 0 auto", "min_width": "0"})
         self.table.add_class("janus-policies")
         body = ipywidgets.HBox([self._plots, self.table], layout={"flex_flow": "row wrap"})
         super().__init__([row, body], layout={"flex": "1 1 auto", "min_width": "0"})

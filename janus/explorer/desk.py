@@ -113,11 +113,15 @@ class Desk(ipywidgets.VBox):
             changed=more, tooltip="Which machines the two processes are: this one both times, or this one slowed down "
             "to the profiles of the bars.",
         )  # fmt: skip
-        self.where.layout, self.where.style = {"width": "230px"}, {"description_width": "20px"}
-        self.measure = ipywidgets.Button(layout={"width": "auto"})
+        self.where.layout, self.where.style = (
+            {"flex": "1 1 110px", "width": "auto", "min_width": "0"},
+            {"description_width": "20px"},
+        )
+        self.measure = ipywidgets.Button(layout={"width": "auto", "flex": "0 0 auto"})
         self.measure.on_click(guard(lambda _button: self._pressed()))
+        pair = ipywidgets.HBox([self.measure, self.where], layout={"flex": "0 1 330px", "min_width": "230px"})
         row = ipywidgets.HBox(
-            [self.view, ipywidgets.HBox([self.measure, self.where])],
+            [self.view, pair],
             layout={"justify_content": "space-between", "flex_flow": "row wrap", "flex": "0 0 auto"},
         )  # fmt: skip
         row.add_class("janus-tabs")
@@ -128,6 +132,7 @@ class Desk(ipywidgets.VBox):
             "measure_on": Setting(self.where, HERE),
         }  # fmt: skip
         super().__init__([row, stage, self.course_view], layout={"flex": "1 1 auto", "min_width": "0"})
+        self.add_class("janus-desk")
 
     @property
     def planned(self) -> bool:

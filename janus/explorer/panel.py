@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import ipywidgets
 
-from janus.explorer.controls import Choice, Number, Tick, heading, round_steps
+from janus.explorer.controls import Choice, Number, Tick, group, round_steps
 from janus.geometry import ModelGeometry
 from janus.grid import CODECS, ENCODINGS
 from janus.schedule import MergeSchedule
@@ -125,13 +125,13 @@ class Panel(ipywidgets.VBox):
             tick.layout = {"width": "54px", "flex": "0 0 auto"}
         super().__init__(
             [
-                heading("Model and machines"), self.model, self.device, self.cloud,
-                heading("Merging and cut"), self.family,
-                ipywidgets.HBox([self.level, self.auto_level]), ipywidgets.HBox([self.split, self.auto_split]),
-                heading("Network and target"), self.uplink, self.rtt, self.slo,
-                heading("What travels"), self.codec, self.encoding,
-                heading("Accuracy"), self.over, self.images, self.live,
-                ipywidgets.HBox([self.evaluate, self.cancel]), ipywidgets.HBox([self.calibrate, self.reset]),
+                group("Model and machines", self.model, self.device, self.cloud),
+                group("Merging and cut", self.family, ipywidgets.HBox([self.level, self.auto_level]),
+                      ipywidgets.HBox([self.split, self.auto_split])),
+                group("Network and target", self.uplink, self.rtt, self.slo),
+                group("What travels", self.codec, self.encoding),
+                group("Accuracy", self.over, self.images, self.live, ipywidgets.HBox([self.evaluate, self.cancel]),
+                      ipywidgets.HBox([self.calibrate, self.reset])),
                 self.status,
             ],
             layout={"width": WIDTH, "flex": f"0 0 {WIDTH}"},

@@ -22,6 +22,8 @@ DRAW = f"""{PLOTLY}
 export default {{
   render({{ model, el }}) {{
     let gone = false, drawn, plotly;
+    // The page's style may say how high a figure is, the figure itself if it does not.
+    const size = (height) => ({{ width: el.clientWidth, height: el.clientHeight || height }});
     const draw = async () => {{
       try {{ plotly = await page.here; }} catch (why) {{ el.textContent = `plotly.js did not load: ${{why}}`; return; }}
       const figure = model.get("drawing");
@@ -29,16 +31,17 @@ export default {{
       if (gone || figure === drawn || !el.clientWidth) return;
       drawn = figure;
       const {{ data, layout }} = JSON.parse(figure);
-      await plotly.react(el, data, {{ ...layout, width: el.clientWidth }}, model.get("config"));
+      await plotly.react(el, data, {{ ...layout, ...size(layout.height) }}, model.get("config"));
     }};
     const fit = () => {{
-      if (drawn && el.clientWidth) plotly.relayout(el, {{ width: el.clientWidth }});
+      if (drawn && el.clientWidth) plotly.relayout(el, size(el.layout.height));
       else draw();
     }};
-    let width = 0;
+    let fitted = "0 0";
     const watch = new ResizeObserver(() => {{
-      if (el.clientWidth && el.clientWidth !== width) fit();
-      width = el.clientWidth;
+      const now = `${{el.clientWidth}} ${{el.clientHeight}}`;
+      if (el.clientWidth && now !== fitted) fit();
+      fitted = now;
     }});
     watch.observe(el);
     model.on("change:drawing", draw);

@@ -103,7 +103,9 @@ class Explorer(Keeping, ipywidgets.VBox):
             self.reset()
         parts = [self.bar, self.sentence, self.desk, self.note, self.shelf]
         right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
+        right.add_class("janus-right")
         body = ipywidgets.HBox([self.panel, right])
+        body.add_class("janus-body")
         super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, self._page])
         self.add_class("janus-explorer")
         if self._images is None or self._sources[0].weights != "file":
@@ -131,8 +133,8 @@ class Explorer(Keeping, ipywidgets.VBox):
             self.panel.split.put(answer.plan.split)
         self._follow()
         self.desk.follow(self._workbench, answer)
-        self._show()
         self._outline()
+        self._show()
 
     def _machines_changed(self) -> None:
         if self.panel.model.value is not self.source:

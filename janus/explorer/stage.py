@@ -30,7 +30,7 @@ LEFT, RIGHT = {"l": 52, "r": 46, "t": 42, "b": 40}, {"l": 56, "r": 10, "t": 42, 
 MARGINS = (LEFT, LEFT, RIGHT)
 WHOLE = (Place(x=(0.0, 1.0), y=(0.0, 1.0)),)
 UNITS = {
-    "declining": "level α of the paper's schedule",
+    "declining": "level α, the paper's schedule",
     "constant": "level r: tokens merged in each block",
     "linear": "level r: mean tokens merged in a block",
     "none": "level",

@@ -3,7 +3,7 @@
 # Text and lines of the figures follow the theme as well: what plotly writes into the SVG is overridden.
 CSS = """
 .janus-explorer { color: var(--jp-ui-font-color1, #222); --janus-line: var(--jp-border-color2, #bbb);
-  font-family: var(--jp-ui-font-family, sans-serif); overflow: hidden; padding: 2px 0; }
+  font-family: var(--jp-ui-font-family, sans-serif); overflow: hidden; padding: 2px 0; container-type: inline-size; }
 .janus-explorer .widget-html-content { line-height: 1.35; }
 .janus-banner div[role=alert] { border: 1px solid var(--jp-error-color1, #d32f2f); border-left-width: 6px;
   padding: 5px 10px; margin-bottom: 6px; color: var(--jp-ui-font-color1, #222); }
@@ -39,15 +39,15 @@ CSS = """
 .janus-picture .pair figure { margin: 0; flex: 1 1 0; min-width: 0; max-width: clamp(96px, 8vw, 210px); }
 .janus-picture .pair img { width: 100%; display: block; }
 .janus-picture figcaption { font-size: 11px; line-height: 1.3; padding-top: 2px; }
-.janus-course .janus-figures { flex: 1 1 0; width: 0; }
+.janus-course .janus-figures { flex: 1 1 0; width: 0; height: 404px; }
 .janus-explorer .janus-hidden.janus-hidden { display: none !important; }
 .janus-tabs { align-items: center; margin: 0; }
 .janus-views .widget-toggle-button { margin: 0 2px 0 0; line-height: 22px; height: 24px; }
 .janus-views .widget-toggle-button.mod-active::before { content: "\\25B8  "; }
 .janus-course-menus { align-items: center; }
-.janus-policies table { border-collapse: collapse; width: 100%; font-size: 11.5px; line-height: 1.25; }
+.janus-policies table { border-collapse: collapse; width: 100%; font-size: 11px; line-height: 1.3; }
 .janus-policies caption { text-align: left; font-size: 13.5px; font-weight: 600; padding-bottom: 3px; }
-.janus-policies th, .janus-policies td { padding: 1px 3px; text-align: right; white-space: nowrap; font-weight: 400;
+.janus-policies th, .janus-policies td { padding: 1px 2px; text-align: right; white-space: nowrap; font-weight: 400;
   background: transparent; border: 0; border-bottom: 1px solid var(--janus-line); }
 .janus-policies th[scope=row] { text-align: left; }
 .janus-policies thead th:first-child { text-align: left; }
@@ -71,4 +71,30 @@ CSS = """
 .janus-figures.js-plotly-plot text { fill: var(--jp-ui-font-color1, #444) !important; }
 .janus-figures.js-plotly-plot .annotation-text[style*="213, 94, 0"] { fill: #D55E00 !important; }
 .janus-figures.js-plotly-plot rect.bg[style*="254, 254, 254"] { fill: var(--jp-layout-color0, #fff) !important; }
+.janus-desk { overflow-x: auto; }
+.janus-stage .janus-figures { height: 223px; }
+/* A low window: what is changed and what it changes are seen together. */
+@media (max-height: 800px) {
+  .janus-sentence .widget-html-content > div { font-size: 12.5px; line-height: 1.3; min-height: 33px; }
+  .janus-stage .janus-figures { height: 196px; }
+  .janus-course .janus-figures { height: 344px; }
+  .janus-picture .pair figure { max-width: 92px; }
+}
+@container (max-width: 900px) {
+  .janus-controls.janus-controls { width: 262px !important; flex-basis: 262px !important; }
+}
+/* A narrow screen, or a wide one at 200 %: the sentence, below it the controls in columns, then the figures. */
+@container (max-width: 840px) {
+  .janus-body.janus-body { display: flex; flex-direction: column; }
+  .janus-right.janus-right { display: contents; }
+  .janus-bar { order: 1; } .janus-sentence { order: 2; } .janus-controls { order: 3; } .janus-desk { order: 4; }
+  .janus-right > .janus-note { order: 5; } .janus-shelf { order: 6; }
+  .janus-controls.janus-controls { display: block; columns: 240px; column-gap: 14px; width: auto !important;
+    flex: none !important; border-right: 0; padding-right: 0; margin-bottom: 6px; }
+  .janus-controls > * { break-inside: avoid; }
+}
+@container (max-width: 570px) {
+  .janus-explorer .janus-stage { grid-template-columns: minmax(0, 1fr); grid-template-rows: none;
+    grid-auto-flow: row; }
+}
 """

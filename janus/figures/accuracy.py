@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OVER = ("level", "latency")
+# Title and key begin over the axis, to be no wider than the figure is on a laptop.
+LEFT_PX = 55
 MEETS, PALE = "rgba(0,158,115,0.13)", "rgba(0,158,115,0.4)"
 
 
@@ -56,8 +58,10 @@ def accuracy_figure(
         _points(before, column, "live, of plans before", own, color=ORANGE, symbol="diamond-open", size=9),
         _points(now, column, "live", own, color=ORANGE, symbol="diamond", size=10),
     ]
-    title = f"Top-1: {label}" if label else "Measured accuracy"
-    layout = base(title, unit if by_level else "modelled latency, ms", "top-1, % (95 % interval)")
+    # Smaller, else it is wider than the figure is on a laptop.
+    small = f'<span style="font-size:{SMALL_PX}px;font-weight:normal">{label}</span>'
+    title = f"Top-1: {small}" if label else "Measured accuracy"
+    layout = base(title, unit if by_level else "modelled latency, ms", "top-1, % (95 % CI)")
     layout["xaxis"] |= {"range": table.attrs[f"{column}_range"], "nticks": 7}
     layout["yaxis"] |= {"range": table.attrs["top1_range"], "nticks": 6}
     at, text = (level, "this plan") if by_level else (slo_ms, "SLO")
@@ -70,8 +74,8 @@ def accuracy_figure(
     ]  # fmt: skip
     beside = [("□", GREY, "real")] if len(real) else []
     layout["meta"] = key(
-        [("●", BLUE, "stored"), *beside, ("◆", ORANGE, "live"), ("◇", ORANGE, "before"), ("■", PALE, "meets SLO")]
-    )
+        [("●", BLUE, "stored"), *beside, ("◆", ORANGE, "live"), ("◇", ORANGE, "past"), ("■", PALE, "in time")]
+    ) | {"left": LEFT_PX}
     return figure(traces, layout)
 
 

@@ -23,7 +23,8 @@ def beside(figures: Sequence[Figure], places: Sequence[Place], *, height: int, m
     """One figure out of several that stand alone.
 
     Args:
-        figures: Each with one pair of axes, shapes and annotations that refer to them, and a key in its ``meta``.
+        figures: Each with one pair of axes, shapes and annotations that refer to them, and a key in its ``meta``,
+            where ``left`` says how many pixels left of the plot title and key begin.
         places: One for each.
         height: Pixels of the whole.
         margin: Around the whole.
@@ -36,11 +37,15 @@ def beside(figures: Sequence[Figure], places: Sequence[Place], *, height: int, m
             traces.append(trace | {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"})
         layout[f"xaxis{suffix}"] = own["xaxis"] | {"domain": place.x, "anchor": f"y{suffix}"}
         layout[f"yaxis{suffix}"] = own["yaxis"] | {"domain": place.y, "anchor": f"x{suffix}"}
+        left = -own["meta"].get("left", 0)
         title = note(
             f"<b>{own['title']['text']}</b>", x=0, xref="x domain", y=1, yref="y domain", xanchor="left",
-            yanchor="bottom", yshift=KEY_PX, font={"size": TITLE_PX},
+            yanchor="bottom", xshift=left, yshift=KEY_PX, font={"size": TITLE_PX},
         )  # fmt: skip
-        key = note(own["meta"]["key"], x=0, xref="x domain", y=1, yref="y domain", xanchor="left", yanchor="bottom")
+        key = note(
+            own["meta"]["key"], x=0, xref="x domain", y=1, yref="y domain", xanchor="left", yanchor="bottom",
+            xshift=left,
+        )  # fmt: skip
         layout["annotations"] += [_moved(one, suffix) for one in (title, key, *own.get("annotations", ()))]
         layout["shapes"] += [_moved(one, suffix) for one in own.get("shapes", ())]
         layout |= {key: own[key] for key in SHARED if key in own}

@@ -25,6 +25,9 @@ from janus.figures.style import (
 if TYPE_CHECKING:
     import pandas as pd
 
+# Keys begin over the axis, since the figures may be narrow.
+LEFT_PX = 36
+
 
 def course_figures(table: pd.DataFrame, measured: pd.DataFrame, *, slo_ms: float, slo: str) -> tuple[Figure, ...]:
     """Bandwidth, split, level and latency over the same time, for `janus.figures.beside`.
@@ -85,7 +88,7 @@ def course_figures(table: pd.DataFrame, measured: pd.DataFrame, *, slo_ms: float
         ),
     ]  # fmt: skip
     top = measured.attrs.get("top_ms", table.attrs["top_ms"])
-    signs = [("━", GREEN, "median"), ("┈", SKY, "slowest"), ("✕", VERMILLION, "some frames late")]
+    signs = [("━", GREEN, "median"), ("┈", SKY, "slowest"), ("✕", VERMILLION, "some late")]
     signs += [("◆", ORANGE, "measured")] if len(measured) else []
     parts = (
         (uplink, "Uplink", "Mbit/s", [("■", GREY, "trace"), ("┅", ORANGE, "estimated")], None, ""),
@@ -99,7 +102,7 @@ def course_figures(table: pd.DataFrame, measured: pd.DataFrame, *, slo_ms: float
         layout["xaxis"] |= {"range": span, "nticks": 8, "showticklabels": bool(below)}
         layout["yaxis"] |= {"rangemode": "tozero", "nticks": 3 if title in ("Split", "Level") else 5}
         layout["yaxis"] |= {"range": ends} if ends else {}
-        layout["meta"] = {"key": f"<b>{title}</b>\u2002{key(entries)['key']}"}
+        layout["meta"] = {"key": f"<b>{title}</b>\u2002{key(entries)['key']}", "left": LEFT_PX}
         made.append(figure(traces, layout))
     made[-1]["layout"]["shapes"] = [line("dash", x0=0, x1=1, xref="x domain", y0=slo_ms, y1=slo_ms)]
     made[-1]["layout"]["annotations"] = [

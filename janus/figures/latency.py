@@ -37,6 +37,8 @@ PARTS: dict[str, tuple[str, dict]] = {
     "cloud_ms": ("cloud", CLOUD),
 }
 
+LEFT_PX = 40
+
 
 def latency_figure(
     table: pd.DataFrame, *, slo_ms: float, slo: str, level: str, measured: pd.DataFrame | None = None
@@ -75,7 +77,7 @@ def latency_figure(
     )  # fmt: skip
     top = table.attrs["top_ms"] if measured is None else measured.attrs["top_ms"]
     points = _points(measured)
-    layout = base(f"Modelled latency of every split, {level}", "split: blocks on the device", "modelled latency, ms")
+    layout = base(f"Modelled latency by split, {level}", "split: blocks on the device", "modelled latency, ms")
     layout["barmode"] = "stack"
     layout["bargap"] = 0.25
     tried = [row for row in rows if row.candidate or row.chosen or row.position < 0]
@@ -101,7 +103,8 @@ def latency_figure(
         if row.over
     ]  # fmt: skip
     signs = [(square(marker), marker["color"], name) for name, marker in PARTS.values()]
-    layout["meta"] = key(signs if measured is None or measured.empty else [*signs, *POINTS])
+    # The key begins over the axis, to fit a narrow screen.
+    layout["meta"] = key(signs if measured is None or measured.empty else [*signs, *POINTS]) | {"left": LEFT_PX}
     return figure([*bars, sums, mark, *points], layout)
 
 

@@ -1,0 +1,128 @@
+"""The workbench in a page: where its controls are, what it shows, and when it has come to rest."""
+
+from __future__ import annotations
+
+from conftest import CHECKOUT
+
+# Light and dark pictures are kept here for whoever wants to look; CI keeps the folder, git does not.
+SHOTS = CHECKOUT / "artefacts"
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+FIGURES = ".janus-figures .infolayer"
+NOT_BUSY = "() => document.querySelector('.janus-sentence b') && !document.querySelector('.janus-busy')"
+# The same on every machine, and nothing measured behind.
+PLAIN = "janus1?device=2-core+EPYC+(stored)&cloud=V100+(derived)&follow=no"
+PLAIN_MS = "19.6"
+# What is drawn in the view that is seen, as one text.
+DRAWN = """[...document.querySelectorAll('.janus-explorer .janus-figures, .janus-explorer .janus-picture')]
+    .filter((one) => one.offsetParent).flatMap((one) => [
+        ...[...one.querySelectorAll('text, figcaption')].map((it) => it.textContent),
+        ...[...one.querySelectorAll('.plot path')].map((it) => it.getAttribute('d')),
+        ...[...one.querySelectorAll('img')].map((it) => it.src)]).join('\\n')"""
+SAYS = """([where, words]) => [...document.querySelectorAll(where)].some((one) => one.textContent
+    .replaceAll('\\u00a0', ' ').includes(words))"""
+# Texts of the figures that reach beyond them, and what of the screen is wider than it.
+BEYOND = """() => {
+    const screen = document.querySelector('.janus-explorer'), found = [];
+    for (const figure of screen.querySelectorAll('.janus-figures')) {
+        const place = figure.getBoundingClientRect();
+        if (!place.width) continue;
+        for (const text of figure.querySelectorAll('text')) {
+            const { left, right, top, bottom, width } = text.getBoundingClientRect();
+            if (width && (left < place.left - 1 || right > place.right + 1 || top < place.top - 1
+                || bottom > place.bottom + 1)) found.push(text.textContent);
+        }
+    }
+    return screen.scrollWidth > screen.clientWidth + 1 ? [...found, 'the screen'] : found;
+}"""
+FITTED = """() => [...document.querySelectorAll('.janus-figures')].every((one) => !one.clientWidth
+    || Math.abs(one.clientWidth - one.querySelector('.main-svg')?.getAttribute('width')) < 2)"""
+
+
+def control(name: str, inside: str) -> str:
+    """A part of the control with that label."""
+    return f'.janus-controls .widget-hbox:has(> .widget-slider label:text-is("{name}")) {inside}'
+
+
+def menu(name: str) -> str:
+    return f'.janus-explorer .widget-dropdown:has(label:text-is("{name}")) select'
+
+
+def button(name: str) -> str:
+    return f'.janus-explorer button:has-text("{name}")'
+
+
+def tick(name: str, number: int = 0) -> str:
+    return f':nth-match(.janus-controls .widget-checkbox:has-text("{name}") input, {number + 1})'
+
+
+def type_into(book, selector: str, text: str) -> None:
+    """Replace what is in a box, as at a keyboard."""
+    box = book.page.locator(selector).first
+    box.fill(text)
+    box.press("Enter")
+
+
+def drag(book, name: str, pixels: int) -> None:
+    """Take a slider's handle with the mouse and put it down elsewhere."""
+    place = book.page.locator(control(name, ".noUi-handle")).first.bounding_box()
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    mouse = book.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + pixels / 2, y)
+    mouse.move(x + pixels, y)
+    mouse.up()
+
+
+def drawn(book) -> str:
+    return book.page.evaluate(DRAWN)
+
+
+def redrawn(book, before: str) -> str:
+    """Wait until what is drawn is not ``before``, and return it."""
+    book.page.wait_for_function(f"(before) => {DRAWN} !== before", arg=before)
+    return drawn(book)
+
+
+def drawn_again(book, before: str) -> None:
+    """Wait until what is drawn is ``before``."""
+    book.page.wait_for_function(f"(before) => {DRAWN} === before", arg=before)
+
+
+def says(book, where: str, words: str, timeout_s: float = 30) -> None:
+    """Wait until something there says that."""
+    book.page.wait_for_function(SAYS, arg=[where, words], timeout=timeout_s * 1000)
+
+
+def settled(book) -> None:
+    """Nothing is being loaded, timed or measured, and the figures are there."""
+    book.page.wait_for_selector(FIGURES + " .annotation-text", timeout=120_000)
+    book.page.wait_for_function(NOT_BUSY, timeout=240_000)
+
+
+def restore(book, state: str, *words: str) -> None:
+    """Paste a state, and wait until all of it is there: the box has its own wording back, the picture its tokens."""
+    type_into(book, ".janus-state input", f"{state} ")
+    book.page.wait_for_function(
+        "() => { const box = document.querySelector('.janus-state input');"
+        " return !box.value.endsWith(' ') && !box.closest('.janus-wrong'); }"
+    )
+    for part in words:
+        says(book, ".janus-sentence", part)
+    book.page.wait_for_selector(".janus-banner", state="hidden")
+    book.page.wait_for_selector(".janus-picture .stale", state="detached")
+
+
+def theme(book, name: str) -> None:
+    """JupyterLab's Light or Dark."""
+    book.page.evaluate(
+        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", f"JupyterLab {name}"
+    )
+    book.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(name == 'Light').lower()}'")
+
+
+def shot(book, name: str) -> None:
+    """Keep a picture, with the screen's top at the top of the page."""
+    SHOTS.mkdir(exist_ok=True)
+    book.page.evaluate("document.querySelector('.janus-explorer').scrollIntoView()")
+    book.page.screenshot(path=SHOTS / f"explore-{name}.png")
