@@ -60,10 +60,10 @@ class Seen:
     """What calibration gathers at one split."""
 
     count: float = 0.0
-    total: np.ndarray | float = 0.0
-    outer: np.ndarray | float = 0.0
-    bend: np.ndarray | float = 0.0
-    prefix_bend: np.ndarray | float = 0.0
+    total: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    outer: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    bend: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    prefix_bend: np.ndarray = field(default_factory=lambda: np.zeros(()))
     prefix_weight: float = 0.0
     prefix: list[np.ndarray] = field(default_factory=list)
     # Of the sample: tokens, sizes, weights, gradients of the likelihood, the first prefix token, tokens left.
@@ -120,7 +120,7 @@ def calibrate(
         model=name,
         key=tensors_hash(vit.model),
         tokens=vit.tokens,
-        magnitudes=table_of(sum(count_magnitudes(cut, samples) for cut, samples in parts.values())),
+        magnitudes=table_of(np.sum([count_magnitudes(cut, samples) for cut, samples in parts.values()], axis=0)),
         sizes=count_sizes(((n, left) for one in seen.values() for n, left in zip(one.all_sizes, one.left, strict=True)),
                           vit.tokens, len(vit.protected)),
         cuts={split: cut for split, (cut, _) in parts.items()},

@@ -126,7 +126,9 @@ def _transform(state: TokenState, codec: str, step: int, book: Codebook | None, 
     if state.grid is not None:
         raise JanusError(f"codec {codec}: it does not carry the grid that this model's positions need; choose int8.")
     if not state.protected_in_front or len(state.protected) != book.prefix:
-        raise JanusError(f"codec {codec}: the codebook is for {book.prefix} prefix tokens in front; take the model's own.")
+        raise JanusError(
+            f"codec {codec}: the codebook is for {book.prefix} prefix tokens in front; take the model's own."
+        )
     sizes = None if state.sizes is None else state.sizes.detach().cpu().numpy()
     x = state.x.detach().to("cpu", torch.float32).numpy()
     data, items = pack_tokens(Tokens(x=x, sizes=sizes), book, split, step)

@@ -146,7 +146,7 @@ def grid_of(families, splits, steps, qualities, only, baselines: bool, quick: bo
     """What the options ask for."""
     steps = steps or ((0.7, 1.0) if quick else STEPS)
     qualities = qualities or ((30, 75, 95) if quick else QUALITIES)
-    found = schedules(families or (("constant=13",) if quick else SCHEDULES), (), None)
+    found = schedules(families or (("constant=13",) if quick else SCHEDULES), (), None, book.model)
     for split in splits:
         book.at(split)
     return Grid(
@@ -178,8 +178,10 @@ def batches(
         if isinstance(one, Skipped):
             continue
         if one.image[1] in known:
-            raise JanusError(f"images {images.name}: {one.name} is one that the codebook of {book.model} was calibrated "
-                             "on; measure accuracy on others.")  # fmt: skip
+            raise JanusError(
+                f"images {images.name}: {one.name} is one that the codebook of {book.model} was calibrated on; measure "
+                "accuracy on others."
+            )
         found.append((one.image[0], one.label))
     if not found:
         raise JanusError(f"images {images.name}: there is not one that can be used; give others.")
@@ -219,7 +221,9 @@ def verdicts_of(unmerged: Measured, ways: list[Measured], depth: int) -> list[di
         best = best_ratio(tokens, pictures, 100 * unmerged.hits.mean(), most_loss=MOST_LOSS, splits=range(1, last + 1))
         asked = f"≤ {most} of the best picture's bytes at a split up to {last} and at most {MOST_LOSS:g} point lost"
         if best is None:
-            found.append({"asked": asked, "holds": False, "sentence": f"{asked}: does not hold (nothing loses so little)"})
+            found.append(
+                {"asked": asked, "holds": False, "sentence": f"{asked}: does not hold (nothing loses so little)"}
+            )
             continue
         value, one = best
         low, high = ratio_interval(one, pictures)

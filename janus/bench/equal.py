@@ -58,9 +58,7 @@ def ratio_interval(token: Measured, pictures: list[Measured], seed: int = 0) -> 
     sizes = np.stack([one.sizes[drawn].mean(1) for one in pictures], 1)
     top1 = np.stack([100 * one.hits[drawn].mean(1) for one in pictures], 1)
     own_size, own_top1 = token.sizes[drawn].mean(1), 100 * token.hits[drawn].mean(1)
-    found = [
-        own_size[i] / picture_bytes(own_top1[i], np.stack([sizes[i], top1[i]], 1)) for i in range(RESAMPLES)
-    ]
+    found = [own_size[i] / picture_bytes(own_top1[i], np.stack([sizes[i], top1[i]], 1)) for i in range(RESAMPLES)]
     low, high = np.percentile(found, (2.5, 97.5))
     return float(low), float(high)
 

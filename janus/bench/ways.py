@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from janus.bench.equal import Measured
 from janus.codec import decode, encode
@@ -177,7 +178,8 @@ def _send_picture(tally: Tally, pixels: np.ndarray, form: str) -> np.ndarray:
         data = encode_picture(pixels, form)
         return data, {"picture": len(data)}
 
-    return tally.send(encode_it, lambda data: decode_picture(data, *pixels.shape[:2], form))
+    height, width = pixels.shape[:2]
+    return tally.send(encode_it, lambda data: decode_picture(data, height, width, form))
 
 
 def _send_tokens(tally: Tally, state: TokenState, codec: str, book: Codebook | None, split: int) -> TokenState:
@@ -206,6 +208,6 @@ def lzw(state: TokenState) -> tuple[bytes, dict]:
     data = encode(state, "fp32").data
     file = io.BytesIO()
     Image.frombytes("L", (len(data), 1), data).save(file, "TIFF", compression="tiff_lzw")
-    with Image.open(file) as image:
+    with TiffImageFile(file) as image:
         packed = sum(image.tag_v2[STRIP_BYTES])
     return file.getvalue()[:packed], {"tokens": packed}

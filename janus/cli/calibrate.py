@@ -68,6 +68,9 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
         "pictures": book.facts["images"], "schedules": book.facts["schedules"],
     }  # fmt: skip
     if not as_json:
-        click.echo(f"{out}: {row['bytes'] / 1000:.0f} kB for splits {', '.join(map(str, book.splits))} of {book.model}, "
-                   f"from {row['pictures']} pictures; SHA-256 {row['sha256']}")  # fmt: skip
+        splits = ", ".join(map(str, book.splits))
+        click.echo(
+            f"{out}: {row['bytes'] / 1000:.0f} kB for splits {splits} of {book.model}, from {row['pictures']} pictures; "
+            f"SHA-256 {row['sha256']}"
+        )
     emit(document([row], model=loaded.name, weights=loaded.weights.facts(), fit=fit), as_json=as_json)

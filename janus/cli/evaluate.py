@@ -72,7 +72,9 @@ RANDOM_LABEL = "random weights: a trial of the path, no accuracy of any model"
 @click.option("--removed", type=Numbers(int), help="Tokens to remove in each block, for --schedule list.")
 @click.option("--split", "splits", type=Numbers(int), multiple=True, help="Blocks on the device.  [default: all]")
 @click.option("--codec", "codecs", type=Words(), multiple=True, help="What tokens travel as.  [default: fp32]")
-@click.option("--codebook", type=click.Path(path_type=Path), help="For the codec transform.  [default: the shipped one]")
+@click.option(
+    "--codebook", type=click.Path(path_type=Path), help="For the codec transform.  [default: the shipped one]"
+)
 @click.option(
     "--encoding",
     "encodings",

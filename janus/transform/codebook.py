@@ -53,7 +53,9 @@ def step_index(step: float) -> int:
         raise JanusError(f"step {step!r} is out of range: give a number above 0, such as 1.")
     index = round(OCTAVE * math.log2(step))
     if not MIN_STEP <= index <= MAX_STEP:
-        raise JanusError(f"step {step:g} is out of range: give one from {2**(MIN_STEP/8):g} to {2**(MAX_STEP/8):g}.")
+        raise JanusError(
+            f"step {step:g} is out of range: give one from {2 ** (MIN_STEP / 8):g} to {2 ** (MAX_STEP / 8):g}."
+        )
     return index
 
 
@@ -203,7 +205,9 @@ def read_codebook(path: Path | str) -> Codebook:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
         return _parsed(about, tensors)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as why:
-        raise JanusError(f"{path}: not a codebook of this release ({why}); make it again with `janus calibrate`.") from why
+        raise JanusError(
+            f"{path}: not a codebook of this release ({why}); make it again with `janus calibrate`."
+        ) from why
 
 
 def _parsed(about: dict, tensors: dict[str, np.ndarray]) -> Codebook:
@@ -218,15 +222,16 @@ def _parsed(about: dict, tensors: dict[str, np.ndarray]) -> Codebook:
     for name, tensor in tensors.items():
         split, _, field = name.partition(".")
         parts.setdefault(int(split), {})[field] = tensor
-    cuts, letters = {}, {}
-    for split, fields in parts.items():
+    cuts: dict[int, Cut] = {}
+    letters: dict[str, int] = {}
+    for at, fields in parts.items():
         letters = {"c": letters["c"], "p": letters["p"]} if letters else {}  # one model
         checked = {name: _checked(name, fields.pop(name), *stored, letters) for name, stored in STORED.items()}
-        if fields or not 1 <= split < 1 << 10:
-            raise ValueError(f"{split}.{min(fields, default='')} is not known")
+        if fields or not 1 <= at < 1 << 10:
+            raise ValueError(f"{at}.{min(fields, default='')} is not known")
         if letters["c"] > MAX_WIDTH or letters["p"] > MAX_PREFIX or max(letters["m"], letters["q"]) > letters["c"]:
             raise ValueError("its widths are out of bounds")
-        cuts[split] = Cut(**checked)
+        cuts[at] = Cut(**checked)
     if not cuts:
         raise ValueError("it serves no split")
     return Codebook(model=model, key=key, tokens=tokens, cuts=cuts, facts=facts, **tables)
@@ -234,7 +239,9 @@ def _parsed(about: dict, tensors: dict[str, np.ndarray]) -> Codebook:
 
 def _checked(name: str, tensor: np.ndarray, dtype: str, shape: tuple, letters: dict[str, int]) -> np.ndarray:
     """A tensor that is what `STORED` says; floats come as fp32, tables have no zero."""
-    found = tuple(letters.setdefault(n, had) if isinstance(n, str) else n for n, had in zip(shape, tensor.shape))
+    found = tuple(
+        letters.setdefault(n, had) if isinstance(n, str) else n for n, had in zip(shape, tensor.shape, strict=False)
+    )
     if tensor.dtype != np.dtype(dtype) or len(shape) != tensor.ndim or found != tensor.shape:
         raise ValueError(f"{name} is {tensor.dtype}{list(tensor.shape)}")
     if tensor.dtype.kind == "f":

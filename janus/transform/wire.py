@@ -32,7 +32,6 @@ from janus.transform.codebook import (
     SIZE_KINDS,
     SIZES,
     Codebook,
-    Cut,
 )
 from janus.transform.coder import Reader, Writer, signed_of, symbols_of
 from janus.transform.fineness import MIDDLE, features, fineness_of
