@@ -26,6 +26,7 @@ TORCH_FREE = (
     "arithmetic",
     "geometry",
     "accuracy",
+    "rates",
     "paired",
     "network",
     "profile",

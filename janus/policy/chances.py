@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from janus.grid import PlanGrid
+from janus.grid import PlanGrid, RatedGrid
 from janus.policy.forecast import Residual, RoundTrips, SpreadForecast, below
 from janus.units import bytes_per_ms_to_mbps
 
@@ -79,20 +79,32 @@ class Chances:
         self.local_ms = grid.device_ms[:, -1]
         self._log_local_ms = np.log(self.local_ms)
         self._accuracy = accuracy
-        self._levels, self._sends = len(grid.levels), len(grid.splits) - 1
+        self._levels = len(grid.levels)
+        self._pictures = np.flatnonzero(np.array(grid.splits) == 0)
+        # Where a plan's accuracy does not follow from its level, the safest split of a level is not its best.
+        self._all = np.argwhere(grid.offered[:, :-1].T) if isinstance(grid, RatedGrid) else None
         self._device_ms, self._cloud_ms = grid.device_ms[:, :-1], grid.cloud_ms[:, :-1]
         self._other_ms = grid.encode_ms[:, :-1] + grid.downlink_ms
         self._payload = grid.payload_bytes[:, :-1].astype(np.float64)
         self._finish_ms = grid.finish_ms[:, :-1]
         # The least compute of a frame that is finished on the device after all.
-        self._least_ms = min(self.local_ms.min(), (self._device_ms + self._finish_ms)[:, 1:].min(initial=math.inf))
+        tokens = np.array(grid.splits[:-1]) > 0
+        finished = (self._device_ms + self._finish_ms)[:, tokens]
+        self._least_ms = min(self.local_ms.min(), finished.min(initial=math.inf))
         columns = (self._other_ms, self._device_ms, self._cloud_ms, self._payload)
         self._rows = np.stack(columns, axis=-1).tolist()
         self._safest: dict[tuple, bytes] = {}
         self._taken: dict[tuple, Plans] = {}
 
     def candidates(self, deadlines_ms: list[float]) -> Plans:
-        """Plans worth weighing: of each level the picture and, per deadline, the split that needs least bandwidth."""
+        """Plans worth weighing: of each level the picture and, per deadline, the split that needs least bandwidth.
+
+        Of a grid with qualities all that are offered and send: none of those is worse than another in every way.
+        """
+        if self._all is not None:
+            if () not in self._taken:
+                self._taken[()] = self._plans(self._all[:, 1], self._all[:, 0])
+            return self._taken[()]
         key = tuple(map(self._safest_at, deadlines_ms))
         if key not in self._taken:
             if len(self._taken) > REMEMBERED:
@@ -111,7 +123,7 @@ class Chances:
             level=level,
             split=split,
             places={where: at for at, where in enumerate(zip(level.tolist(), split.tolist(), strict=True))},
-            pictures=int((split == 0).sum()),
+            pictures=int(np.isin(split, self._pictures).sum()),
             parts=np.stack([other, device, cloud, np.ones(len(level))]),
             log_mbps_ms=np.log(bytes_per_ms_to_mbps(self._payload[level, split])),
             log_finish_ms=np.log(np.maximum(self._finish_ms[level, split], NO_TIME_MS)),

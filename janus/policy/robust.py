@@ -198,11 +198,12 @@ class JanusRobust(Policy):
             self._stake = _Stake(chance[-1], base, alone, alone)
             return self._plan(now_s, local, len(self.grid.splits) - 1)
         level, split = int(plans.level[remote]), int(plans.split[remote])
-        finisher = int(fallback[deadline]) if split == 0 else level
+        whole = self.grid.splits[split] == 0
+        finisher = int(fallback[deadline]) if whole else level
         self._stake = _Stake(chance[-1], base, float(self.accuracy[level, split]), float(self.accuracy[finisher, -1]))
         if nets is None or not nets[deadline, remote]:
             return self._plan(now_s, level, split)
-        takes_ms = finish_ms[deadline] if split == 0 else self.grid.finish_ms[level, split]
+        takes_ms = finish_ms[deadline] if whole else self.grid.finish_ms[level, split]
         after_ms = deadlines_ms[deadline] - float(takes_ms) * self.device.factor(self.robust.hedge_sigmas)
         return self._plan(now_s, level, split, HedgeRule(max(after_ms, 0.0), finisher))
 

@@ -1,0 +1,19 @@
+"""Janus with a codec: quality is chosen like level and split. Torch-free."""
+
+from __future__ import annotations
+
+from janus.grid import PlanGrid, RatedGrid
+from janus.policy.base import PolicySettings
+from janus.policy.robust import JanusRobust, RobustSettings
+
+
+class JanusCodec(JanusRobust):
+    """Janus-robust over everything that was measured: pictures and tokens at every quality, every schedule, the device.
+
+    What Janus as published would do is here the most accurate plan that should meet the SLO.
+    """
+
+    name = "janus-codec"
+
+    def __init__(self, grid: PlanGrid, settings: PolicySettings | None = None, robust: RobustSettings | None = None):
+        super().__init__(RatedGrid.of(grid), settings, robust)
