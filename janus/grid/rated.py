@@ -15,7 +15,7 @@ from janus.grid.expected import Expected
 from janus.grid.ladder import Ladder, undominated
 from janus.grid.payload import InputEncoding
 from janus.grid.table import PlanGrid
-from janus.rates import PICTURE, TOKENS, RateTable, schedule_of
+from janus.rates import PICTURE, TOKENS, RateTable, merging, schedule_of
 from janus.units import transfer_ms
 
 ALONE = "device"
@@ -60,29 +60,28 @@ class RatedGrid(PlanGrid):
                 f"no measured rates of {grid.device.model}: give a rate table (janus replay --rates FILE), or leave out "
                 "policies that choose a quality."
             )
-        mergings = [known for known in rates.mergings if TOKENS in kinds or known == ("none", 0.0)]
+        mergings = _mergings(grid) if TOKENS in kinds else [("none", 0.0)]
         columns = _columns(rates, geometry.depth, kinds)
         splits = tuple(split for split, _ in columns)
         plans = [geometry.plan(schedule_of(rates, *known)) for known in mergings]
         done = compute(grid.device, grid.cloud, plans, splits)
         shape, factor = (len(mergings), len(columns)), settings.encode_factor
         payload, encode_ms, decode_ms = np.zeros(shape, dtype=np.int64), np.zeros(shape), np.zeros(shape)
-        accuracy, known_by = np.full(shape, math.nan), Expected(grid.accuracy, rates)
-        for at, merging in enumerate(mergings):
-            accuracy[at, -1] = known_by.uncut(*merging)
+        accuracy, measured = np.full(shape, math.nan), Expected(grid.accuracy, rates)
+        for at, known in enumerate(mergings):
+            accuracy[at, -1] = measured.uncut(*known)
             for column, (split, carrier) in enumerate(columns[:-1]):
-                raw = split == 0 and carrier == RAW and merging == ("none", 0.0)
-                row = rates.row(*merging, split, carrier)
+                raw = split == 0 and carrier == RAW and known == ("none", 0.0)
+                row = rates.row(*known, split, carrier)
                 if row is not None:
                     payload[at, column] = max(round(row.bytes_mean), 1)
                     encode_ms[at, column], decode_ms[at, column] = row.encode_ms * factor, row.decode_ms
                     accuracy[at, column] = row.top1
                 elif raw:
-                    payload[at, column], accuracy[at, column] = geometry.raw_bytes, known_by.uncut(*merging)
-        measured = ~np.isnan(accuracy)
+                    payload[at, column], accuracy[at, column] = geometry.raw_bytes, measured.uncut(*known)
         cloud_ms = np.where(done.sends, done.cloud_ms + decode_ms, 0.0)
         downlink_ms = float(transfer_ms(settings.answer_bytes, settings.downlink_mbps))
-        choices = measured.copy()
+        choices = ~np.isnan(accuracy)
         choices[:, -1] &= ALONE in kinds
         fixed_ms = done.device_ms + encode_ms + cloud_ms + np.where(done.sends, downlink_ms, 0.0)
         choices[choices] = undominated(fixed_ms[choices], payload[choices], accuracy[choices])
@@ -118,6 +117,13 @@ class RatedGrid(PlanGrid):
             self.expected_accuracy, self.device_ms[:, -1], self.fixed_ms[:, :-1], self.payload_bytes[:, :-1],
             self.choices,
         )  # fmt: skip
+
+
+def _mergings(grid: PlanGrid) -> list[tuple[str, float]]:
+    """What is in either table: schedules that were measured uncut only can run on the device."""
+    uncut = [] if grid.accuracy is None else grid.accuracy.rows
+    own = {merging(row.schedule, row.level) for row in uncut if row.schedule != "list"}
+    return sorted({("none", 0.0), *grid.rates.mergings, *own}, key=lambda known: (known[0] != "none", known))
 
 
 def _columns(rates: RateTable, depth: int, kinds: Sequence[str]) -> list[tuple[int, str]]:

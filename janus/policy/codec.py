@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from janus.grid import PlanGrid, RatedGrid
 from janus.policy.base import PolicySettings
+from janus.policy.chances import even
 from janus.policy.robust import JanusRobust, RobustSettings
 
 
@@ -14,6 +15,8 @@ class JanusCodec(JanusRobust):
     """
 
     name = "janus-codec"
+    nodes = even(16, 5)
+    rtt_firm = 4
 
     def __init__(self, grid: PlanGrid, settings: PolicySettings | None = None, robust: RobustSettings | None = None):
         super().__init__(RatedGrid.of(grid), settings, robust)
