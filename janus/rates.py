@@ -1,7 +1,7 @@
 """Bytes against accuracy of everything that can cross the cut, from a table that was measured. Torch-free.
 
-`janus bench codec` writes such a table, and `data/rates` holds those that are stored. Nothing here is computed: what was
-not measured is not in the table, and what is not in the table is not offered.
+`janus bench codec` writes such a table, and `data/rates` holds those that are stored. Nothing here is computed: what
+was not measured is not in the table, and what is not in the table is not offered.
 """
 
 from __future__ import annotations
@@ -58,10 +58,8 @@ class RateRow:
 
     @property
     def carrier(self) -> str:
-        """How it travels, in one word: ``jpeg85``, ``transform@0.5``, ``int8+zstd``."""
-        if self.quality is None:
-            return self.codec
-        return f"{self.codec}{'' if self.kind == PICTURE else '@'}{self.quality:g}"
+        """How it travels, in one word: ``jpeg85``, ``transform0.5``, ``int8+zstd``."""
+        return self.codec if self.quality is None else f"{self.codec}{self.quality:g}"
 
     @property
     def merging(self) -> tuple[str, float]:
@@ -147,7 +145,9 @@ def load_rates(path: Path | str) -> RateTable:
     try:
         doc = parse_json(Path(path).read_text(encoding="utf-8"))
     except OSError as why:
-        raise JanusError(f"{path}: cannot be read ({why.strerror}); name a file that `janus bench codec` wrote.") from why
+        raise JanusError(
+            f"{path}: cannot be read ({why.strerror}); name a file that `janus bench codec` wrote."
+        ) from why
     except ValueError as why:
         raise JanusError(f"{path}: is not JSON ({why}); {REMEDY}.") from why
     if not isinstance(doc, dict) or not isinstance(doc.get("model"), str) or not isinstance(doc.get("rows"), list):

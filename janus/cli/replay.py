@@ -23,6 +23,9 @@ SLO_SHARE = 0.8
 DEFAULT_POLICIES = (
     "device-only", "cloud-only", "mixed", "neurosurgeon", "tome", "janus", "janus-robust", "oracle",
 )  # fmt: skip
+RATED_POLICIES = (
+    *DEFAULT_POLICIES[:2], "cloud-only-adaptive", *DEFAULT_POLICIES[2:-1], "janus-codec", DEFAULT_POLICIES[-1],
+)  # fmt: skip
 # Fewer late frames than a baseline has.
 FEWER = "{:.1%} fewer"
 # Column, heading, format: what the table shows of a summary.
@@ -51,7 +54,7 @@ SHOWN = (
 @click.option("--cloud", default="v100", show_default=True, help="The same for the cloud.")
 @click.option("--model", help=f"Model, for derived profiles.  [default: the device profile's, or {DEFAULT_MODEL}]")
 @click.option("--slo", "slos", type=NUMBERS, help="Latency targets in ms.  [default: four fifths of device-only]")
-@click.option("--policy", "policies", type=WORDS, default=",".join(DEFAULT_POLICIES), show_default=True)
+@click.option("--policy", "policies", type=WORDS, help="Names.  [default: all but the encodings of cloud-only]")
 @click.option("--schedule", default="declining", show_default=True, help="Family of the merging schedule.")
 @click.option("--codec", default="int8", show_default=True, help="How tokens travel.")
 @click.option("--encoding", "encodings", type=WORDS, default="raw,jpeg85", show_default=True, help="How inputs travel.")
@@ -67,14 +70,23 @@ SHOWN = (
 @click.option("--duration", "duration_s", type=float, default=0.0, help="Seconds of each trace.  [default: all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the spread of compute.")
 @click.option("--accuracy", type=click.Path(path_type=Path), help="A table that `janus evaluate` wrote.")
+@click.option(
+    "--rates", help="A table that `janus bench codec` wrote, or `stored`: adds the policies that choose quality."
+)
+@click.option(
+    "--slower", type=float, default=1.0, show_default=True, help="A device so many times slower, and known so."
+)
 @click.option("--jobs", type=JOBS, default=-1, show_default=True, help="Processes; -1 for all cores.")
 @click.option("--out", type=click.Path(path_type=Path), help="All frames, as .csv or .parquet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 def command(
     traces, device, cloud, model, slos, policies, schedule, codec, encodings, splits, mode, camera_fps, late, rtt_ms,
-    estimator, window, slowdown, frames, duration_s, seed, accuracy, jobs, out, as_json,
+    estimator, window, slowdown, frames, duration_s, seed, accuracy, rates, slower, jobs, out, as_json,
 ):  # fmt: skip
     """Replay policies over bandwidth traces, and compare them.
+
+    With --rates pictures and tokens of every measured quality are plans, too: cloud-only-adaptive sends the best
+    picture that should be in time, janus-codec chooses among all of them. Accuracies are then those of the table.
 
     Latencies are modelled: from profiles of the machines and the integral of the trace. Each policy sees only what has
     finished, but for the Oracle.
@@ -87,9 +99,11 @@ def command(
     from janus.network import load_traces
     from janus.policy import PolicySettings, check_policy
     from janus.profile import MACHINES, find_profile, load_profile
+    from janus.profile import slower as slowed
+    from janus.rates import find_rates
     from janus.simulate import ReplaySettings, extremes, sweep
 
-    for policy in policies:
+    for policy in policies or ():
         check_policy(policy)
     if mode == "closed" and camera_fps is not None:
         raise JanusError(f"--camera-fps {camera_fps:g}: a closed loop has no camera; leave out this or --mode.")
@@ -106,12 +120,17 @@ def command(
     model = model or (measured.model if measured else DEFAULT_MODEL)
     geometry = measured.geometry if measured else None
     at_device, at_cloud = (find_profile(spec, model, geometry) for spec in (device, cloud))
+    at_device = slowed(at_device, slower)
     table = load_accuracy(accuracy) if accuracy else None
+    measured_rates = find_rates(rates, at_device.model) if rates else None
+    if policies is None:
+        policies = DEFAULT_POLICIES if rates is None else RATED_POLICIES
     where = tuple(range(at_device.geometry.depth + 1)) if splits == "all" else ()
     grids = [
         PlanGrid.build(
             at_device, at_cloud,
-            GridSettings(family=schedule, codec=codec, encoding=encoding, splits=where), accuracy=table,
+            GridSettings(family=schedule, codec=codec, encoding=encoding, splits=where, encode_factor=slower),
+            accuracy=table, rates=measured_rates,
         )
         for encoding in encodings
     ]  # fmt: skip
@@ -124,10 +143,11 @@ def command(
     )  # fmt: skip
     if out is not None:
         _write(done.frames, out)
-    best = {p: extremes(done.summary, p) for p in policies if p in ("janus", "janus-robust")}
+    best = {p: extremes(done.summary, p) for p in policies if p in ("janus", "janus-robust", "janus-codec")}
     facts = {
         "model": at_device.model, "device": at_device.label, "cloud": at_cloud.label, "mode": mode, "seed": seed,
         "schedule": schedule, "codec": codec, "estimator": estimator, "accuracy": str(accuracy) if accuracy else None,
+        "rates": rates,
         "traces": {
             t.name: {
                 "kind": t.kind, "direction": t.direction, "source": t.source, "licence": t.licence,

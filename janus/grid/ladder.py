@@ -87,6 +87,11 @@ class Ladder:
         row, column = self._places[rung][place]
         return row, column, ms
 
+    def fastest_split(self, row: int, x: float, rtt_ms: float) -> tuple[int, float]:
+        """The fastest plan of one row and its modelled milliseconds."""
+        ms = self.all_ms(x, rtt_ms)[row]
+        return int(ms.argmin()), float(ms.min())
+
     def line(self, row: int, column: int) -> tuple[float, float]:
         """Milliseconds beside transfer and round trip, and payload bytes, of a plan that sends."""
         return self._fixed_list[row][column], self._payload_list[row][column]

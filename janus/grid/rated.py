@@ -57,8 +57,8 @@ class RatedGrid(PlanGrid):
         rates, geometry, settings = grid.rates, grid.geometry, grid.settings
         if rates is None:
             raise JanusError(
-                f"no measured rates of {grid.device.model}: give a rate table (janus replay --rates FILE), or leave out "
-                "policies that choose a quality."
+                f"no measured rates of {grid.device.model}: give a rate table (janus replay --rates FILE), or leave "
+                "out policies that choose a quality."
             )
         mergings = _mergings(grid) if TOKENS in kinds else [("none", 0.0)]
         columns = _columns(rates, geometry.depth, kinds)

@@ -15,6 +15,7 @@ from janus.geometry import ModelGeometry
 from janus.grid.compute import compute
 from janus.grid.envelope import Envelope
 from janus.grid.expected import Expected
+from janus.grid.ladder import Ladder
 from janus.grid.levels import default_levels, known_levels
 from janus.grid.payload import InputEncoding, find_codec, find_encoding, measured_encoding
 from janus.profile import LatencyProfile
@@ -22,6 +23,7 @@ from janus.rates import RateTable
 from janus.schedule import MergeSchedule
 from janus.split import check_split, fine_to_coarse
 from janus.units import mbps_to_bytes_per_ms, transfer_ms
+
 
 @dataclass(frozen=True, kw_only=True)
 class GridSettings:
@@ -184,7 +186,9 @@ class PlanGrid:
 
     def rebuilt(self, **settings) -> PlanGrid:
         """The same machines and accuracies under other settings."""
-        return PlanGrid.build(self.device, self.cloud, replace(self.settings, **settings), accuracy=self.accuracy, rates=self.rates)
+        return PlanGrid.build(
+            self.device, self.cloud, replace(self.settings, **settings), accuracy=self.accuracy, rates=self.rates
+        )
 
     @cached_property
     def rows(self) -> list[list[PlanRow]]:
@@ -221,7 +225,7 @@ class PlanGrid:
         return np.where(np.isnan(known), np.maximum(worst - strength, 0.0), known)
 
     @cached_property
-    def envelope(self) -> Envelope:
+    def envelope(self) -> Envelope | Ladder:
         """Decisions in a few microseconds."""
         return Envelope(self.device_ms[:, -1], self.fixed_ms[:, :-1], self.payload_bytes[:, :-1])
 

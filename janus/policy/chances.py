@@ -18,7 +18,6 @@ from janus.policy.forecast import Residual, RoundTrips, SpreadForecast, below
 from janus.units import bytes_per_ms_to_mbps
 
 
-
 class Nodes(NamedTuple):
     """A few cases that stand for the spread of compute and of the round trip.
 
@@ -53,6 +52,8 @@ def even(count: int, stride: int) -> Nodes:
         tuple((at + 0.5) / count for at in range(count)),
         (1 / count,) * count,
     )
+
+
 # What is left of a deadline to a plan whose compute alone takes it: too little for any link.
 NO_TIME_MS = 1e-9
 # Situations whose safest splits are kept.
@@ -175,7 +176,11 @@ class Chances:
 
         Last, without a round trip, for a device that begins at once.
         """
-        device, cloud, rtt_ms = self.device.factors(self.nodes.sigmas), self.cloud.factors(self.nodes.sigmas), self.round_trips.quantile_ms
+        device, cloud, rtt_ms = (
+            self.device.factors(self.nodes.sigmas),
+            self.cloud.factors(self.nodes.sigmas),
+            self.round_trips.quantile_ms,
+        )
         nodes = [(-1.0, -a, -b, -rtt_ms(q)) for a, b, q in zip(device, cloud, self.nodes.rtt_quantiles, strict=True)]
         return [*nodes, (-1.0, -self.device.factor(0), 0.0, 0.0)]
 
@@ -197,7 +202,9 @@ class Chances:
         chances = []
         for ms in deadlines_ms:
             needed = [payload / (ms + one) if ms + one > NO_TIME_MS else least for one in takes_ms]
-            chances.append(sum(w * chance(bytes_per_ms_to_mbps(x)) for w, x in zip(self.nodes.weights, needed, strict=True)))
+            chances.append(
+                sum(w * chance(bytes_per_ms_to_mbps(x)) for w, x in zip(self.nodes.weights, needed, strict=True))
+            )
         return chances
 
     def answered(self, plans: Plans, log_left_ms: np.ndarray) -> np.ndarray:

@@ -66,7 +66,8 @@ def make_policy(
     """A fresh policy.
 
     Args:
-        name: One of `POLICIES` or `RATED`. ``cloud-only`` sends the input as the grid encodes it, the others by their name.
+        name: One of `POLICIES` or `RATED`. ``cloud-only`` sends the input as the grid encodes it, the others by
+            their name.
         grid: The plans to choose from.
         settings: What policies have in common.
         world: What the Oracle knows; only it needs one.

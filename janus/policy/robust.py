@@ -91,7 +91,9 @@ class JanusRobust(Policy):
         self.device, self.cloud = Residual(grid.device.noise), Residual(grid.cloud.noise)
         self.round_trips = RoundTrips(self.rtt_ms, self.rtt_window, self.rtt_firm)
         self.accuracy = _accuracy(grid)
-        self.chances = Chances(grid, self.accuracy, self.estimator, self.device, self.cloud, self.round_trips, self.nodes)
+        self.chances = Chances(
+            grid, self.accuracy, self.estimator, self.device, self.cloud, self.round_trips, self.nodes
+        )
         # A hedge that begins so many deviations early is in time so often.
         self.hold = float(below(self.robust.hedge_sigmas))
         self.stalled = False

@@ -160,16 +160,16 @@ def slower(profile: LatencyProfile, factor: float) -> LatencyProfile:
         )
         for sample in profile.blocks
     )
-    codecs = {
-        name: tuple(replace(sample, median_ms=sample.median_ms * factor) for sample in getattr(profile, name))
-        for name in ("encode", "decode")
-    }
+    encode, decode = (
+        tuple(replace(sample, median_ms=sample.median_ms * factor) for sample in samples)
+        for samples in (profile.encode, profile.decode)
+    )
     batches = tuple(replace(sample, median_ms=sample.median_ms * factor) for sample in profile.batches)
     return replace(
         profile, name=f"{profile.name}, {factor:g} times slower", kind="derived", blocks=blocks, batches=batches,
         embed_ms=profile.embed_ms * factor, head_ms=profile.head_ms * factor, wake_ms=profile.wake_ms * factor,
         source=profile.source or f"{profile.name}, measured {profile.date}", assumed_noise=profile.noise,
-        formula=f"{factor:g} times its milliseconds", **codecs,
+        formula=f"{factor:g} times its milliseconds", encode=encode, decode=decode,
     )  # fmt: skip
 
 

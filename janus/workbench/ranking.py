@@ -24,6 +24,8 @@ RANKED = {
 BECAUSE = {
     "device-only": "it never asks the network",
     "cloud-only": "it sends the picture whatever the network is like",
+    "cloud-only-adaptive": "it sends the picture in the best format and quality that should meet the SLO by its "
+    "estimate of the bandwidth",
     "mixed": "it takes the device or the cloud, whichever is faster by its estimate of the bandwidth, and never merges",
     "neurosurgeon": "it takes the split that is fastest by its estimate of the bandwidth, and never merges",
     "tome": "it merges equally many tokens in each block, whatever the target, and takes the split that is fastest by "
@@ -31,6 +33,8 @@ BECAUSE = {
     "janus": "it takes the smallest level whose fastest split meets the SLO by its estimate of the bandwidth",
     "janus-robust": "it weighs the chance of a late answer against accuracy, and finishes on the device when the link "
     "stalls",
+    "janus-codec": "it weighs the chance of a late answer against accuracy over pictures and tokens of every quality "
+    "that was measured, and finishes on the device when the link stalls",
     "oracle": "it knows the trace",
 }  # fmt: skip
 # Shares that are not worth a word.
