@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from janus.cli.common import JOBS, check_out, document, emit
+from janus.cli.common import JOBS, check_out, document, emit, records
 from janus.cli.evaluate import NUMBERS, Words
 from janus.errors import JanusError
 
@@ -155,7 +155,7 @@ def command(
             }
             for t in found
         },
-        "extremes": {policy: _records(rows) for policy, rows in best.items()},
+        "extremes": {policy: records(rows) for policy, rows in best.items()},
     }  # fmt: skip
     if not as_json:
         click.echo(
@@ -169,7 +169,7 @@ def command(
                 "\nThe oracle is the best at each instant. In a closed loop another choice now is another start of the "
                 "next frame, so over a run a policy may come out ahead; with --camera-fps all see the same frames."
             )
-    emit(document(_records(done.summary), **facts), as_json=as_json)
+    emit(document(records(done.summary), **facts), as_json=as_json)
 
 
 def _write(frames: pd.DataFrame, out: Path) -> None:
@@ -184,14 +184,6 @@ def _write(frames: pd.DataFrame, out: Path) -> None:
     file = io.BytesIO()
     frames.to_parquet(file, index=False)
     write_bytes(out, file.getvalue())
-
-
-def _records(table: pd.DataFrame) -> list[dict]:
-    """Rows as JSON takes them: what is not finite is null."""
-    return [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]
 
 
 def _print(summary: pd.DataFrame, best: dict[str, pd.DataFrame]) -> None:
