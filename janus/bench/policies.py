@@ -1,4 +1,4 @@
-"""`janus bench policies`: every policy over measured rates of pictures and tokens, and whom Janus with a codec leads."""
+"""`janus bench policies`: every policy over measured rates of pictures and tokens, and who leads."""
 
 from __future__ import annotations
 

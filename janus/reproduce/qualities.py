@@ -23,7 +23,7 @@ POLICIES = (
     "janus-codec", "oracle",
 )  # fmt: skip
 OURS, BOUND = "janus-codec", "oracle"
-# All policies see the same frames, and none is late for one that a rival has dropped, if the period is at least the SLO.
+# All policies see the same frames; with a period that is no shorter than the SLO one in time delays no other.
 CAMERA = replace(SETTINGS, mode="camera", camera_fps=5.0)
 CASE = ("model", "device", "cloud", "slo_ms", "trace")
 # Differences below these are none: a twentieth of a point, and one frame of two thousand.
@@ -130,8 +130,8 @@ def lead_words(table: pd.DataFrame, policy: str = OURS) -> list[str]:
         fewer = part["fewer_late_points"]
         lines.append(
             f"against {rival}: leads in {counts.get(LEADS, 0)} of {len(part)} cases, trades lateness for accuracy in "
-            f"{counts.get(TRADES, 0)}, trails in {counts.get(TRAILS, 0)}; late {fewer.mean():+.2f} points less often on "
-            f"average ({fewer.min():+.2f} to {fewer.max():+.2f}), accuracy {part['more_accurate_points'].mean():+.2f}, "
+            f"{counts.get(TRADES, 0)}, trails in {counts.get(TRAILS, 0)}; late {fewer.mean():+.2f} points less often "
+            f"on average ({fewer.min():+.2f} to {fewer.max():+.2f}), accuracy {part['more_accurate_points'].mean():+.2f}, "
             f"accuracy in time {part['more_timely_points'].mean():+.2f} points"
         )
     for row in found[found["standing"] == TRAILS].itertuples():
