@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 
@@ -15,7 +15,7 @@ from janus.figures import beside, course_figures
 from janus.figures.compose import Place
 from janus.network import Trace, find_trace, shipped_names
 from janus.network.find import SHIPPED_PREFIX
-from janus.policy import POLICIES
+from janus.policy import POLICIES, check_policy
 from janus.workbench import STEADY, Course, Question
 from janus.workbench.course import BOUND
 from janus.workbench.words import ms, significant
@@ -120,6 +120,28 @@ class TraceField(ipywidgets.HBox):
         self.box.remove_class("janus-wrong")
 
 
+class Policies(Choice):
+    """The menu of policies: those that choose a quality are there where rates of the model are stored."""
+
+    def read(self, text: str) -> str:
+        """A policy by its name, whether the present model has it or not.
+
+        Raises:
+            JanusError: If there is none.
+        """
+        return check_policy(text)
+
+    def put(self, value: str, options: Sequence | None = None) -> None:
+        """Set the choice; a policy that is not in the menu comes into it."""
+        known = list(self.options)
+        super().put(value, options or (known if value in known else [*known, value]))
+
+    def offer(self, names: Sequence[str], otherwise: str) -> None:
+        """What there is to choose from; ``otherwise`` is chosen where what was is there no more."""
+        if list(self.options) != list(names):
+            self.put(self.value if self.value in names else otherwise, list(names))
+
+
 class CourseView(ipywidgets.VBox):
     """Menus in a row, below them the figures and the table.
 
@@ -137,8 +159,8 @@ class CourseView(ipywidgets.VBox):
         usual, ask = Course(), {"guard": guard, "changed": changed}
         self.pace = Choice("Frames", list(PACES), usual.camera_fps, **ask,
                            tooltip="When the next frame begins; a camera drops what comes too early.")  # fmt: skip
-        self.policy = Choice("Policy", list(POLICIES), usual.policy, **ask,
-                             tooltip="Which policy is shown over time; the table has all.")  # fmt: skip
+        self.policy = Policies("Policy", list(POLICIES), usual.policy, **ask,
+                               tooltip="Which policy is shown over time; the table has all.")  # fmt: skip
         for menu in (self.pace, self.policy):
             menu.layout, menu.style = {"flex": "1 1 170px", "width": "auto"}, {"description_width": "52px"}
         row = ipywidgets.HBox([self.trace, self.pace, self.policy], layout={"flex_flow": "row wrap"})

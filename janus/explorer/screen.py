@@ -173,7 +173,7 @@ class Explorer(Keeping, ipywidgets.VBox):
     def _on(self, device: str, cloud: str) -> None:
         """The present model on these machines."""
         known = self._machines.of(self.source.name)
-        self._workbench = Workbench(known[device], known[cloud], self.stored)
+        self._workbench = Workbench(known[device], known[cloud], self.stored, kept.rates_of(self.source))
         self._labels = (device, cloud)
         self._data = states.fingerprint(self._workbench, self._images_of(self.source))
         self.panel.device.put(device, list(known))

@@ -12,6 +12,7 @@ from janus.policy.codec import JanusCodec
 from janus.policy.janus import Janus
 from janus.policy.oracle import Oracle
 from janus.policy.robust import JanusRobust
+from janus.rates import RateTable
 from janus.world import World
 
 # A practitioner's JPEG.
@@ -35,9 +36,9 @@ POLICIES = (
 RATED = (CloudAdaptive.name, JanusCodec.name)
 
 
-def policies_for(grid: PlanGrid) -> tuple[str, ...]:
-    """The policies that can run on a grid: those of `RATED` beside their kin, before the Oracle, if it has rates."""
-    if grid.rates is None:
+def policies_for(rates: RateTable | None) -> tuple[str, ...]:
+    """The policies that can run: those of `RATED` beside their kin, where there is a rate table."""
+    if rates is None:
         return POLICIES
     names = [name for name in POLICIES if name != "oracle"]
     names.insert(names.index("mixed"), CloudAdaptive.name)

@@ -127,11 +127,11 @@ def lead_words(table: pd.DataFrame, policy: str = OURS) -> list[str]:
     found, lines = standings(table, policy), []
     for rival, part in found.groupby("rival", sort=False):
         counts = part["standing"].value_counts()
-        fewer = part["fewer_late_points"]
+        fewer, better = part["fewer_late_points"], part["more_accurate_points"].mean()
         lines.append(
             f"against {rival}: leads in {counts.get(LEADS, 0)} of {len(part)} cases, trades lateness for accuracy in "
             f"{counts.get(TRADES, 0)}, trails in {counts.get(TRAILS, 0)}; late {fewer.mean():+.2f} points less often "
-            f"on average ({fewer.min():+.2f} to {fewer.max():+.2f}), accuracy {part['more_accurate_points'].mean():+.2f}, "
+            f"on average ({fewer.min():+.2f} to {fewer.max():+.2f}), accuracy {better:+.2f}, "
             f"accuracy in time {part['more_timely_points'].mean():+.2f} points"
         )
     for row in found[found["standing"] == TRAILS].itertuples():
