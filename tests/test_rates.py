@@ -5,11 +5,13 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rooms import TINY, accuracy_table, machine, rate_row, rate_table, rough, small_grid
 
+from janus.cli import main
 from janus.errors import JanusError
 from janus.grid import Ladder, RatedGrid, ms_per_byte
 from janus.grid.expected import Expected
@@ -17,6 +19,9 @@ from janus.grid.ladder import undominated
 from janus.policy import POLICIES, RATED, Transfer, make_policy, policies_for
 from janus.profile import slower
 from janus.rates import PICTURE, TOKENS, find_rates, load_rates, stored_rates
+from janus.reproduce.qualities import POLICIES as QUALITY_POLICIES
+from janus.reproduce.qualities import Pair, lead_words, quality_table, standings
+from janus.reproduce.stored import read_table
 from janus.simulate import ReplaySettings, replay, sweep
 
 GRID = small_grid(accuracy=accuracy_table(), rates=rate_table())
@@ -258,6 +263,16 @@ def test_with_rates_the_plain_grid_believes_them():
     assert math.isnan(Expected(None, rate_table()).uncut("constant", 5))
 
 
+def test_no_loss_counts_as_a_gain():
+    """Pictures that happened to be answered better than without any loss count as the model itself."""
+    table = rate_table(rows=[rate_row("jpeg95", 2000, 82.0), rate_row("jpeg50", 800, 78.0)])
+    grid = RatedGrid.of(small_grid(accuracy=accuracy_table(), rates=table))
+
+    assert Expected(None, table).top1("none", 0.0, 0, "jpeg95") == 80.0
+    assert grid.expected_accuracy[0, grid.travels_as.index("jpeg95")] == 80.0
+    assert np.nanmax(grid.expected_accuracy) == 80.0
+
+
 def test_a_slower_device_encodes_slower_too():
     """Everything it does takes as many times longer, and nothing that the cloud does."""
     grid = small_grid(device=0.4, accuracy=accuracy_table(), rates=rate_table())
@@ -376,3 +391,74 @@ TOP1 = {
     "device-only": 80.0, "cloud-only": 79.8, "cloud-only-adaptive": 76.4, "mixed": 79.8, "janus-robust": 73.1,
     "janus-codec": 74.7, "oracle": 75.0,
 }  # fmt: skip
+
+
+# Who leads whom
+
+
+def standing_table(**policies):
+    """One case; late percent and accuracy of each policy."""
+    case = {"model": "tiny", "device": "box", "cloud": "big", "slo_ms": 50.0, "trace": "rough"}
+    rows = [
+        case | {"policy": name.replace("_", "-"), "violation_percent": late, "expected_accuracy": top1,
+                "timely_accuracy": (100 - late) / 100 * top1}
+        for name, (late, top1) in policies.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_leading_is_late_no_more_often_and_no_less_accurate():
+    """A rival that is better in one is a trade; one that is better in one and no worse in the other is ahead."""
+    table = standing_table(
+        janus_codec=(5.0, 80.0), mixed=(9.0, 79.0), tome=(5.0, 80.0), janus=(3.0, 75.0), device_only=(90.0, 82.0),
+        cloud_only=(4.0, 80.0), janus_robust=(5.0, 81.0), oracle=(0.0, 82.0),
+    )  # fmt: skip
+    found = standings(table).set_index("rival")["standing"].to_dict()
+    words = lead_words(table)
+
+    assert found == {
+        "mixed": "leads", "tome": "leads", "janus": "trades", "device-only": "trades", "cloud-only": "trails",
+        "janus-robust": "trails",
+    }  # fmt: skip
+    assert words[0].startswith("against mixed: leads in 1 of 1 cases")
+    assert [line for line in words if line.startswith("behind")] == [
+        "behind cloud-only: tiny, box, big, SLO 50 ms, rough: late +1.00 points, accuracy +0.00",
+        "behind janus-robust: tiny, box, big, SLO 50 ms, rough: late -0.00 points, accuracy -1.00",
+    ]
+
+
+def test_every_policy_sees_the_same_frames():
+    """The table of qualities: a row for each case and policy, shares that sum to all frames, the Oracle in front."""
+    levels = (0.0, 0.2, 0.5, 0.8)
+    grid = small_grid(device=1.0, accuracy=accuracy_table(), rates=rate_table(), encoding="jpeg85", levels=levels)
+    table = quality_table([Pair(grid=grid, slos_ms=(60.0, 90.0))], [rough(20, seed=3, mean=0.5)], jobs=1)
+    shares = table[["picture_percent", "tokens_percent", "device_percent"]].sum(axis=1)
+
+    assert table["policy"].tolist() == 2 * list(QUALITY_POLICIES)
+    assert set(table["frames"]) == {100}
+    assert (shares <= 100).all()
+    for _, part in table.groupby("slo_ms"):
+        assert part.loc[part["violation_percent"].idxmin(), "violation_percent"] == part["violation_percent"].iloc[-1]
+
+
+def test_the_bench_writes_what_it_says(tmp_path, capsys):
+    """`janus bench policies` on a table of one's own: a CSV with its provenance, and a sentence for each rival."""
+    rows = [
+        {
+            "kind": "picture", "codec": "jpeg", "quality": quality, "schedule": "none", "level": 0, "split": 0,
+            "bytes_mean": size, "bytes_p90": size, "encode_ms": 0.2, "decode_ms": 0.3, "top1": top1, "low": top1 - 3,
+            "high": top1 + 3,
+        }
+        for quality, size, top1 in ((95, 25000, 82.0), (50, 7400, 79.0))
+    ]  # fmt: skip
+    path = written(tmp_path, document() | {"rows": rows})
+    out = tmp_path / "policies.csv"
+    model = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+    options = ["--model", model, "--rates", str(path), "--slo", "100", "--duration", "4", "--jobs", "1"]
+    main(["bench", "policies", "--trace", "5g-driving", *options, "--out", str(out)])
+    table, facts = read_table(out)
+    printed = capsys.readouterr().out
+
+    assert len(table) == facts["rows"] == 2 * len(QUALITY_POLICIES)
+    assert facts["kind"] == "modelled" and "5g-driving (generated" in facts["traces"]
+    assert printed.count("against ") == len(QUALITY_POLICIES) - 2

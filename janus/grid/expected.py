@@ -39,9 +39,17 @@ class Expected:
         for name in (carrier, f"{carrier}+zstd"):
             row = self.rates.row(schedule, level, split, name)
             if row is not None:
-                return row.top1
+                return self.of(row)
         picture = self.rates.row("none", 0.0, 0, carrier) if split == 0 else None
-        return uncut if picture is None or math.isnan(uncut) else min(uncut, picture.top1)
+        return uncut if picture is None or math.isnan(uncut) else min(uncut, self.of(picture))
+
+    def of(self, row: RateRow) -> float:
+        """Percent of a measured row: no more than the model itself has on the same pictures.
+
+        What is lost on the way makes no answer better: a figure above that is luck with these pictures, and the best
+        of a hundred figures would mostly be the luckiest.
+        """
+        return row.top1 if self.rates is None else min(row.top1, self.rates.unmerged[0])
 
     def uncut(self, schedule: str, level: float, carrier: str = "") -> float:
         """Percent of a schedule on one machine; NaN where nothing was measured.
@@ -57,7 +65,7 @@ class Expected:
         if schedule in FAMILIES and level == 0:
             return self.rates.unmerged[0]
         rows = self.rates.of(schedule, level)
-        return max(rows, key=_spent).top1 if rows else math.nan
+        return self.of(max(rows, key=_spent)) if rows else math.nan
 
 
 def _spent(row: RateRow) -> float:

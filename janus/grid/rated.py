@@ -30,10 +30,11 @@ class RatedGrid(PlanGrid):
 
     So ``splits`` may name a split several times, from 0 to depth; ``levels`` are those of ``mergings``, row by row.
 
-    The rule: bytes, time to encode and decode, and accuracy of a plan are those of exactly this plan in the rate table.
-    What was not measured is not offered; nor is what another plan beats in bytes, time and accuracy at once
-    (`undominated`). Raw pixels lose nothing, so they are offered with the model's own accuracy. Device-only is offered
-    for every schedule with the accuracy of `Expected.uncut`, which is also what a frame has that the device finishes.
+    The rule: bytes, time to encode and decode, and accuracy of a plan are those of exactly this plan in the rate table,
+    the accuracy no better than the model's own (`Expected.of`). What was not measured is not offered; nor is what
+    another plan beats in bytes, time and accuracy at once (`undominated`). Raw pixels lose nothing, so they are offered
+    with the model's own accuracy. Device-only is offered for every schedule with the accuracy of `Expected.uncut`,
+    which is also what a frame has that the device finishes.
 
     Attributes:
         mergings: Schedule and level of each row.
@@ -76,7 +77,7 @@ class RatedGrid(PlanGrid):
                 if row is not None:
                     payload[at, column] = max(round(row.bytes_mean), 1)
                     encode_ms[at, column], decode_ms[at, column] = row.encode_ms * factor, row.decode_ms
-                    accuracy[at, column] = row.top1
+                    accuracy[at, column] = measured.of(row)
                 elif raw:
                     payload[at, column], accuracy[at, column] = geometry.raw_bytes, measured.uncut(*known)
         cloud_ms = np.where(done.sends, done.cloud_ms + decode_ms, 0.0)
