@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import ipywidgets
 
-from janus.explorer.controls import Choice
+from janus.explorer.controls import Choice, Offered
 from janus.explorer.plot import Plot
 from janus.explorer.replaying import Replaying
 from janus.figures import beside, course_figures
@@ -120,7 +120,7 @@ class TraceField(ipywidgets.HBox):
         self.box.remove_class("janus-wrong")
 
 
-class Policies(Choice):
+class Policies(Offered):
     """The menu of policies: those that choose a quality are there where rates of the model are stored."""
 
     def read(self, text: str) -> str:
@@ -130,16 +130,6 @@ class Policies(Choice):
             JanusError: If there is none.
         """
         return check_policy(text)
-
-    def put(self, value: str, options: Sequence | None = None) -> None:
-        """Set the choice; a policy that is not in the menu comes into it."""
-        known = list(self.options)
-        super().put(value, options or (known if value in known else [*known, value]))
-
-    def offer(self, names: Sequence[str], otherwise: str) -> None:
-        """What there is to choose from; ``otherwise`` is chosen where what was is there no more."""
-        if list(self.options) != list(names):
-            self.put(self.value if self.value in names else otherwise, list(names))
 
 
 class CourseView(ipywidgets.VBox):

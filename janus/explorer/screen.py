@@ -178,6 +178,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         self._data = states.fingerprint(self._workbench, self._images_of(self.source))
         self.panel.device.put(device, list(known))
         self.panel.cloud.put(cloud, list(known))
+        self.panel.offer(self._workbench.encodings)
         self.panel.fit(self._workbench.geometry)
         self._asked()
 

@@ -176,8 +176,11 @@ def read(
     depth = device.geometry.depth
     seed, block = _whole(fields, "seed", SEEDS), _whole(fields, "block", depth)
     asked = {name: values.get(name, settings[name].default) for name in QUESTION}
-    Workbench(device, cloud).ask(Question(level=level, split=split, **asked))  # the trial: what does not fit is named
-    if values.get("policy") not in (None, *policies_for(rates_of(source))):
+    rates = rates_of(source)
+    Workbench(device, cloud, rates=rates).ask(
+        Question(level=level, split=split, **asked)
+    )  # the trial: what does not fit is named
+    if values.get("policy") not in (None, *policies_for(rates)):
         raise JanusError(
             f"state: policy {values['policy']!r} chooses among measured rates, and none of {source.name} are stored; "
             "leave policy out of the state."

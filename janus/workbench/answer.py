@@ -11,9 +11,9 @@ import numpy as np
 
 from janus.accuracy import AccuracyTable
 from janus.geometry import ModelGeometry
-from janus.grid import GridSettings, PlanGrid, default_levels
+from janus.grid import ENCODINGS, GridSettings, PlanGrid, default_levels
 from janus.profile import LatencyProfile
-from janus.rates import RateTable
+from janus.rates import PICTURE, RateTable
 from janus.schedule import MergePlan, MergeSchedule
 from janus.split import Plan, check_split, fine_to_coarse
 from janus.workbench.question import JPEG, Question
@@ -118,7 +118,13 @@ class Workbench:
         self._grid = lru_cache(maxsize=64)(self._build)
 
     def _build(self, settings: GridSettings) -> PlanGrid:
-        return PlanGrid.build(self.device, self.cloud, settings, accuracy=self.accuracy)
+        return PlanGrid.build(self.device, self.cloud, settings, accuracy=self.accuracy, rates=self.rates)
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """How the picture may travel: as everywhere, and as what was measured of this model."""
+        known = () if self.rates is None else self.rates.carriers(PICTURE)
+        return tuple(dict.fromkeys((*ENCODINGS, *known)))
 
     def levels(self, family: str) -> tuple[float, ...]:
         """Levels that Janus tries of a family."""
