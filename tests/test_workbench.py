@@ -5,7 +5,7 @@ import math
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rooms import TINY, accuracy_table, machine
+from rooms import TINY, accuracy_table, machine, rate_table
 
 from janus.errors import JanusError
 from janus.geometry import find_geometry
@@ -264,3 +264,20 @@ def test_accuracies_of_the_present_schedule_and_where_they_lie():
 def test_numbers_read_as_people_write_them(words, text):
     """Three digits, a unit behind a space that does not break, no exponent."""
     assert words.replace(NBSP, " ") == text
+
+
+def test_a_picture_that_was_measured_says_what_it_keeps():
+    """Its bytes and its accuracy with interval, from the row of exactly that plan; its format is in the menu."""
+    bench = Workbench(machine(4.0), machine(0.02), accuracy_table(), rate_table())
+    asked = Question(level=0.0, split=0, encoding="webp40", slo_ms=100.0)
+    answer = bench.ask(asked)
+    words = explain(answer, bench.accuracy).accuracy
+
+    assert "webp40" in bench.encodings and "webp40" not in Workbench(machine(4.0), machine(0.02)).encodings
+    assert answer.grid.payload_bytes[0, 0] == 900
+    assert words == (
+        f"Accuracy of exactly this plan 77.0{NBSP}% (75.0 to 79.0{NBSP}%) with 0.9{NBSP}kB sent (stored, "
+        f"500{NBSP}images; 80.0{NBSP}% with nothing merged or lost)."
+    )
+    with pytest.raises(JanusError, match="encoding 'webp40' is unknown"):
+        Workbench(machine(4.0), machine(0.02)).ask(asked)

@@ -27,6 +27,7 @@ TORCH_FREE = (
     "arithmetic",
     "geometry",
     "accuracy",
+    "rates",
     "paired",
     "network",
     "profile",

@@ -208,6 +208,5 @@ def lzw(state: TokenState) -> tuple[bytes, dict]:
     data = encode(state, "fp32").data
     file = io.BytesIO()
     Image.frombytes("L", (len(data), 1), data).save(file, "TIFF", compression="tiff_lzw")
-    with TiffImageFile(file) as image:
-        packed = sum(image.tag_v2[STRIP_BYTES])
+    packed = sum(TiffImageFile(file).tag_v2[STRIP_BYTES])
     return file.getvalue()[:packed], {"tokens": packed}

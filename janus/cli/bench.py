@@ -10,6 +10,7 @@ BENCHES = {
     "profile": "Modelled against measured latency at levels that the fit did not see.",
     "schedule": "One decision beside brute force, and the replay of six policies over an hour.",
     "schedules": "Searched schedules against those whose compute and payload they keep to.",
+    "policies": "Every policy over measured rates of pictures and tokens, on recorded or generated uplinks.",
     "runtime": "Policies on a real pair of processes behind a shaped link.",
     "exact": "Whether the answer through the wire is the unsplit answer, bit for bit, at every split.",
     "modelled": "Modelled against measured, end to end, and our own overhead.",

@@ -70,7 +70,7 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
     if not as_json:
         splits = ", ".join(map(str, book.splits))
         click.echo(
-            f"{out}: {row['bytes'] / 1000:.0f} kB for splits {splits} of {book.model}, from {row['pictures']} pictures; "
-            f"SHA-256 {row['sha256']}"
+            f"{out}: {row['bytes'] / 1000:.0f} kB for splits {splits} of {book.model}, from {row['pictures']} "
+            f"pictures; SHA-256 {row['sha256']}"
         )
     emit(document([row], model=loaded.name, weights=loaded.weights.facts(), fit=fit), as_json=as_json)

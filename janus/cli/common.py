@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from janus.errors import JanusError
 from janus.files import write_text
 from janus.provenance import provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Jobs(click.ParamType):
@@ -58,6 +63,14 @@ def make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as why:
         raise JanusError(f"--out {out}: the folder cannot be made ({why.strerror}); choose another place.") from why
+
+
+def records(table: pd.DataFrame) -> list[dict]:
+    """Rows as JSON takes them: what is not finite is null."""
+    return [
+        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
+        for row in table.to_dict("records")
+    ]
 
 
 def document(results: list, skipped: list | None = None, **facts) -> dict:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from janus.cli.common import JOBS, check_out, document, emit
+from janus.cli.common import JOBS, check_out, document, emit, records
 from janus.cli.evaluate import NUMBERS, Words
 from janus.errors import JanusError
 
@@ -22,6 +22,9 @@ DEFAULT_MODEL = "vit_large_patch16_384"
 SLO_SHARE = 0.8
 DEFAULT_POLICIES = (
     "device-only", "cloud-only", "mixed", "neurosurgeon", "tome", "janus", "janus-robust", "oracle",
+)  # fmt: skip
+RATED_POLICIES = (
+    *DEFAULT_POLICIES[:2], "cloud-only-adaptive", *DEFAULT_POLICIES[2:-1], "janus-codec", DEFAULT_POLICIES[-1],
 )  # fmt: skip
 # Fewer late frames than a baseline has.
 FEWER = "{:.1%} fewer"
@@ -51,7 +54,7 @@ SHOWN = (
 @click.option("--cloud", default="v100", show_default=True, help="The same for the cloud.")
 @click.option("--model", help=f"Model, for derived profiles.  [default: the device profile's, or {DEFAULT_MODEL}]")
 @click.option("--slo", "slos", type=NUMBERS, help="Latency targets in ms.  [default: four fifths of device-only]")
-@click.option("--policy", "policies", type=WORDS, default=",".join(DEFAULT_POLICIES), show_default=True)
+@click.option("--policy", "policies", type=WORDS, help="Names.  [default: all but the encodings of cloud-only]")
 @click.option(
     "--schedule", default="declining", show_default=True, help="Family of schedules, or a searched one's name."
 )
@@ -69,14 +72,23 @@ SHOWN = (
 @click.option("--duration", "duration_s", type=float, default=0.0, help="Seconds of each trace.  [default: all]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the spread of compute.")
 @click.option("--accuracy", type=click.Path(path_type=Path), help="A table that `janus evaluate` wrote.")
+@click.option(
+    "--rates", help="A table that `janus bench codec` wrote, or `stored`: adds the policies that choose quality."
+)
+@click.option(
+    "--slower", type=float, default=1.0, show_default=True, help="A device so many times slower, and known so."
+)
 @click.option("--jobs", type=JOBS, default=-1, show_default=True, help="Processes; -1 for all cores.")
 @click.option("--out", type=click.Path(path_type=Path), help="All frames, as .csv or .parquet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 def command(
     traces, device, cloud, model, slos, policies, schedule, codec, encodings, splits, mode, camera_fps, late, rtt_ms,
-    estimator, window, slowdown, frames, duration_s, seed, accuracy, jobs, out, as_json,
+    estimator, window, slowdown, frames, duration_s, seed, accuracy, rates, slower, jobs, out, as_json,
 ):  # fmt: skip
     """Replay policies over bandwidth traces, and compare them.
+
+    With --rates pictures and tokens of every measured quality are plans, too: cloud-only-adaptive sends the best
+    picture that should be in time, janus-codec chooses among all of them. Accuracies are then those of the table.
 
     Latencies are modelled: from profiles of the machines and the integral of the trace. Each policy sees only what has
     finished, but for the Oracle.
@@ -89,10 +101,12 @@ def command(
     from janus.network import load_traces
     from janus.policy import PolicySettings, check_policy
     from janus.profile import MACHINES, find_profile, load_profile
+    from janus.profile import slower as slowed
+    from janus.rates import find_rates
     from janus.schedules import family_of
     from janus.simulate import ReplaySettings, extremes, sweep
 
-    for policy in policies:
+    for policy in policies or ():
         check_policy(policy)
     if mode == "closed" and camera_fps is not None:
         raise JanusError(f"--camera-fps {camera_fps:g}: a closed loop has no camera; leave out this or --mode.")
@@ -109,13 +123,20 @@ def command(
     model = model or (measured.model if measured else DEFAULT_MODEL)
     geometry = measured.geometry if measured else None
     at_device, at_cloud = (find_profile(spec, model, geometry) for spec in (device, cloud))
+    at_device = slowed(at_device, slower)
     table = load_accuracy(accuracy) if accuracy else None
     family, listed = family_of(schedule, model)
+    measured_rates = find_rates(rates, at_device.model) if rates else None
+    if policies is None:
+        policies = DEFAULT_POLICIES if rates is None else RATED_POLICIES
     where = tuple(range(at_device.geometry.depth + 1)) if splits == "all" else ()
     grids = [
         PlanGrid.build(
             at_device, at_cloud,
-            GridSettings(family=family, listed=listed, codec=codec, encoding=encoding, splits=where), accuracy=table,
+            GridSettings(
+                family=family, listed=listed, codec=codec, encoding=encoding, splits=where, encode_factor=slower
+            ),
+            accuracy=table, rates=measured_rates,
         )
         for encoding in encodings
     ]  # fmt: skip
@@ -128,10 +149,11 @@ def command(
     )  # fmt: skip
     if out is not None:
         _write(done.frames, out)
-    best = {p: extremes(done.summary, p) for p in policies if p in ("janus", "janus-robust")}
+    best = {p: extremes(done.summary, p) for p in policies if p in ("janus", "janus-robust", "janus-codec")}
     facts = {
         "model": at_device.model, "device": at_device.label, "cloud": at_cloud.label, "mode": mode, "seed": seed,
         "schedule": schedule, "codec": codec, "estimator": estimator, "accuracy": str(accuracy) if accuracy else None,
+        "rates": rates,
         "traces": {
             t.name: {
                 "kind": t.kind, "direction": t.direction, "source": t.source, "licence": t.licence,
@@ -139,7 +161,7 @@ def command(
             }
             for t in found
         },
-        "extremes": {policy: _records(rows) for policy, rows in best.items()},
+        "extremes": {policy: records(rows) for policy, rows in best.items()},
     }  # fmt: skip
     if not as_json:
         click.echo(
@@ -153,7 +175,7 @@ def command(
                 "\nThe oracle is the best at each instant. In a closed loop another choice now is another start of the "
                 "next frame, so over a run a policy may come out ahead; with --camera-fps all see the same frames."
             )
-    emit(document(_records(done.summary), **facts), as_json=as_json)
+    emit(document(records(done.summary), **facts), as_json=as_json)
 
 
 def _write(frames: pd.DataFrame, out: Path) -> None:
@@ -168,14 +190,6 @@ def _write(frames: pd.DataFrame, out: Path) -> None:
     file = io.BytesIO()
     frames.to_parquet(file, index=False)
     write_bytes(out, file.getvalue())
-
-
-def _records(table: pd.DataFrame) -> list[dict]:
-    """Rows as JSON takes them: what is not finite is null."""
-    return [
-        {key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in row.items()}
-        for row in table.to_dict("records")
-    ]
 
 
 def _print(summary: pd.DataFrame, best: dict[str, pd.DataFrame]) -> None:

@@ -178,6 +178,30 @@ class Choice(ipywidgets.Dropdown):
             self._changed()
 
 
+class Offered(Choice):
+    """A menu whose choices depend on the model: what is in it now is not all that a state may name."""
+
+    def read(self, text: str) -> str:
+        """A name, whether the present model has it or not; whoever asks with it says so where it does not."""
+        return text
+
+    def put(self, value: str, options: Sequence | None = None) -> None:
+        """Set the choice; one that is not in the menu comes into it."""
+        known = list(self.options)
+        there = value in self._options_values
+        super().put(value, options or (known if there else [*known, (value, value) if _paired(known) else value]))
+
+    def offer(self, options: Sequence, otherwise: str) -> None:
+        """What there is to choose from; ``otherwise`` is chosen where what was is there no more."""
+        if list(self.options) != list(options):
+            values = [one[1] for one in options] if _paired(options) else list(options)
+            self.put(self.value if self.value in values else otherwise, list(options))
+
+
+def _paired(options: Sequence) -> bool:
+    return bool(options) and isinstance(options[0], tuple)
+
+
 class Tick(ipywidgets.Checkbox):
     """A box to tick; ``changed`` is called when a person has."""
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 
 import ipywidgets
 
-from janus.explorer.controls import Choice
+from janus.explorer.controls import Choice, Offered
 from janus.explorer.plot import Plot
 from janus.explorer.replaying import Replaying
 from janus.figures import beside, course_figures
 from janus.figures.compose import Place
 from janus.network import Trace, find_trace, shipped_names
 from janus.network.find import SHIPPED_PREFIX
-from janus.policy import POLICIES
+from janus.policy import POLICIES, check_policy
 from janus.workbench import STEADY, Course, Question
 from janus.workbench.course import BOUND
 from janus.workbench.words import ms, significant
@@ -128,6 +128,18 @@ class TraceField(ipywidgets.HBox):
         self.box.remove_class("janus-wrong")
 
 
+class Policies(Offered):
+    """The menu of policies: those that choose a quality are there where rates of the model are stored."""
+
+    def read(self, text: str) -> str:
+        """A policy by its name, whether the present model has it or not.
+
+        Raises:
+            JanusError: If there is none.
+        """
+        return check_policy(text)
+
+
 class CourseView(ipywidgets.VBox):
     """Menus in a row, below them the figures and the table.
 
@@ -145,8 +157,8 @@ class CourseView(ipywidgets.VBox):
         usual, ask = Course(), {"guard": guard, "changed": changed}
         self.pace = Choice("Frames", list(PACES), usual.camera_fps, **ask,
                            tooltip="When the next frame begins; a camera drops what comes too early.")  # fmt: skip
-        self.policy = Choice("Policy", list(POLICIES), usual.policy, **ask,
-                             tooltip="Which policy is shown over time; the table has all.")  # fmt: skip
+        self.policy = Policies("Policy", list(POLICIES), usual.policy, **ask,
+                               tooltip="Which policy is shown over time; the table has all.")  # fmt: skip
         for menu in (self.pace, self.policy):
             menu.layout, menu.style = {"flex": "1 1 170px", "width": "auto"}, {"description_width": "52px"}
         row = ipywidgets.HBox([self.trace, self.pace, self.policy], layout={"flex_flow": "row wrap"})

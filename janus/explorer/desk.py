@@ -18,6 +18,7 @@ from janus.explorer.pairwork import HERE, IMITATED, WORDS, PairJob
 from janus.explorer.panel import Setting
 from janus.explorer.prose import sentence_html
 from janus.explorer.replaying import Replaying
+from janus.policy import policies_for
 from janus.provenance import hardware
 from janus.workbench import (
     STEADY,
@@ -154,6 +155,7 @@ class Desk(ipywidgets.VBox):
             JanusError: If the trace is not to be found.
         """
         self._bench = bench
+        self.course_view.policy.offer(policies_for(bench.rates), POLICY)
         if not self.planned:
             question = answer.question
             self.replaying.follow(bench, question, self.course_view.course, self.course_view.opened(question))

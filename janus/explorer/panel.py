@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import ipywidgets
 
-from janus.explorer.controls import Choice, Number, Tick, group, round_steps
+from janus.explorer.controls import Choice, Number, Offered, Tick, group, round_steps
 from janus.geometry import ModelGeometry
 from janus.grid import CODECS, ENCODINGS
 from janus.schedule import MergeSchedule
-from janus.workbench import Question, levels_of
+from janus.workbench import JPEG, Question, levels_of
 from janus.workbench.sentence import spoken
 
 FAMILIES = {
@@ -25,6 +25,11 @@ IMAGES = 200
 ROUND_TRIPS = [*range(20), *range(20, 100, 5), *range(100, 301, 20)]
 SLOS = sorted({*round_steps(1, 2000), *range(10, 40), *range(40, 100, 5)})
 COUNTS = [16, 32, 64, 100, 150, 200, 300, 400, 500, 650, 800, 1000, 2000, 5000]
+
+
+def named(encodings: Sequence[str]) -> list[tuple[str, str]]:
+    """Encodings as a menu has them."""
+    return [(spoken(name), name) for name in encodings]
 
 
 class Setting(NamedTuple):
@@ -89,8 +94,8 @@ class Panel(ipywidgets.VBox):
                           tooltip="Latency target for one frame.")  # fmt: skip
         self.codec = Choice("Tokens as", list(CODECS), question.codec, **ask,
                             tooltip="What the tokens travel as when the model is cut.")  # fmt: skip
-        self.encoding = Choice("Picture as", [(spoken(name), name) for name in ENCODINGS], question.encoding, **ask,
-                               tooltip="What the picture travels as at split 0.")  # fmt: skip
+        self.encoding = Offered("Picture as", named(ENCODINGS), question.encoding, **ask,
+                                tooltip="What the picture travels as at split 0.")  # fmt: skip
         self.over = Choice("Plot over", [("level", "level"), ("modelled latency", "latency")], "level", **ask,
                            tooltip="What accuracy is drawn over.")  # fmt: skip
         self.images = Number("Images", "", COUNTS, IMAGES, whole=True, bounds=(1, 1_000_000), guard=guard,
@@ -171,6 +176,10 @@ class Panel(ipywidgets.VBox):
             tick.put(value is None)
             if value is not None:
                 number.put(value)
+
+    def offer(self, encodings: Sequence[str]) -> None:
+        """How the picture of this model may travel."""
+        self.encoding.offer(named(encodings), JPEG)
 
     def fit(self, geometry: ModelGeometry) -> None:
         """Give level and split the steps that this model and schedule have, and take back what lies beyond."""

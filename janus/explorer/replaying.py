@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from janus.explorer.behind import Lane
-from janus.policy import POLICIES
+from janus.policy import policies_for
 from janus.workbench import STEADY, Course, Leg, Question, Workbench, plans_for, policy_table, run_leg, stretches
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Replaying:
         self._subject: tuple = ()
         self._wanted: tuple = ()
         self._table: tuple | None = None
+        self._policies = policies_for(None)
         self.running = False
 
     @property
@@ -58,8 +59,8 @@ class Replaying:
         if not self.running:
             return ""
         known = 0 if self.stale else len(self._legs)
-        done = f"the whole trace, {self.whole}" if known == len(POLICIES) else f"a clip, {known}"
-        return f"replaying {done} of {len(POLICIES)} policies"
+        done = f"the whole trace, {self.whole}" if known == len(self._policies) else f"a clip, {known}"
+        return f"replaying {done} of {len(self._policies)} policies"
 
     def table(self, course: Course):
         """What `janus.workbench.policy_table` makes of it."""
@@ -86,7 +87,8 @@ class Replaying:
             bench, question.family, question.codec, question.encoding, question.slo_ms, question.rtt_ms, steady,
             course.trace, course.camera_fps,
         )  # fmt: skip
-        if subject == self._wanted and (self.running or self.whole == len(POLICIES)):
+        self._policies = policies_for(bench.rates)
+        if subject == self._wanted and (self.running or self.whole == len(self._policies)):
             return
         known = {leg.policy: leg for leg in self._legs.values()} if subject == self._subject else {}
         self._wanted, self.running = subject, True
@@ -135,7 +137,7 @@ def all_legs(
 
     worker = replayer()
     worker.start()
-    for span_s, policy in stretches(course, trace):
+    for span_s, policy in stretches(course, trace, policies_for(bench.rates)):
         before = known.get(policy)
         if before is not None and before.span_s >= span_s:
             continue

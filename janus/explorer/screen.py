@@ -175,11 +175,12 @@ class Explorer(Keeping, ipywidgets.VBox):
     def _on(self, device: str, cloud: str) -> None:
         """The present model on these machines."""
         known = self._machines.of(self.source.name)
-        self._workbench = Workbench(known[device], known[cloud], self.stored)
+        self._workbench = Workbench(known[device], known[cloud], self.stored, kept.rates_of(self.source))
         self._labels = (device, cloud)
         self._data = states.fingerprint(self._workbench, self._images_of(self.source))
         self.panel.device.put(device, list(known))
         self.panel.cloud.put(cloud, list(known))
+        self.panel.offer(self._workbench.encodings)
         self.panel.fit(self._workbench.geometry)
         self._asked()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from janus import demo
@@ -12,6 +13,7 @@ from janus.errors import JanusError
 from janus.files import data_folder
 from janus.geometry import GEOMETRIES, architecture, find_geometry
 from janus.profile import MACHINES, LatencyProfile, derive_profile, load_profile
+from janus.rates import RateTable, stored_rates
 
 # Weights: of a file, from the hub, the demo's, random; or none at all, and then there is latency only.
 WEIGHTS = ("file", "hub", "demo", "random", "none")
@@ -163,6 +165,16 @@ def real_accuracy(source: ModelSource) -> AccuracyTable | None:
         JanusError: If a stored file cannot be read.
     """
     return stored_accuracy(architecture(source.name)) if source.weights == "demo" else None
+
+
+@lru_cache(maxsize=8)
+def rates_of(source: ModelSource) -> RateTable | None:
+    """What is stored of a model's pictures and tokens on the wire.
+
+    Raises:
+        JanusError: If a stored file cannot be read.
+    """
+    return stored_rates(source.name)
 
 
 def profiles(model: str) -> dict[str, LatencyProfile]:

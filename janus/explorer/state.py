@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl, quote_plus
 from janus import demo
 from janus.errors import JanusError
 from janus.explorer.machines import THIS, Machines
-from janus.explorer.sources import HUB_MODELS, ModelSource
+from janus.explorer.sources import HUB_MODELS, ModelSource, rates_of
 from janus.hub import DEFAULT_IMAGES, DEFAULT_REVISION
+from janus.policy import policies_for
 from janus.workbench import Question, Workbench
 
 if TYPE_CHECKING:
@@ -175,7 +176,15 @@ def read(
     depth = device.geometry.depth
     seed, block = _whole(fields, "seed", SEEDS), _whole(fields, "block", depth)
     asked = {name: values.get(name, settings[name].default) for name in QUESTION}
-    Workbench(device, cloud).ask(Question(level=level, split=split, **asked))  # the trial: what does not fit is named
+    rates = rates_of(source)
+    Workbench(device, cloud, rates=rates).ask(
+        Question(level=level, split=split, **asked)
+    )  # the trial: what does not fit is named
+    if values.get("policy") not in (None, *policies_for(rates)):
+        raise JanusError(
+            f"state: policy {values['policy']!r} chooses among measured rates, and none of {source.name} are stored; "
+            "leave policy out of the state."
+        )
     return Target(
         source=source, device=labels["device"], cloud=labels["cloud"], seed=seed, level=level, split=split,
         values=values, picture=fields.get("picture"), block=block, data=fields.get("data"),
@@ -214,7 +223,8 @@ def images_name(images: Images) -> str:
 
 
 def fingerprint(bench: Workbench, images: Images) -> str:
-    """Eight characters that change with the profiles, the stored accuracies or the revision of the images."""
+    """Eight characters that change with the profiles, the stored accuracies and rates, or the images' revision."""
     revision = {demo.NAME: demo.SEED, DEFAULT_IMAGES: DEFAULT_REVISION}.get(str(images), "")
-    parts = (repr(bench.device), repr(bench.cloud), repr(bench.accuracy), images_name(images), str(revision))
+    known = [repr(bench.accuracy)] if bench.rates is None else [repr(bench.accuracy), repr(bench.rates)]
+    parts = (repr(bench.device), repr(bench.cloud), *known, images_name(images), str(revision))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

@@ -152,6 +152,7 @@ def _points(measured: pd.DataFrame | None) -> list[dict]:
 
 def _tick(row) -> str:
     if row.position <= 0:
-        name = {"raw": "raw", "png": "PNG"}.get(row.travels_as, "JPEG")
+        forms = {"raw": "raw", "png": "PNG", "webp": "WebP", "avif": "AVIF"}
+        name = forms.get(row.travels_as.rstrip("0123456789"), "JPEG")
         return name if row.position < 0 else f"0<br>{name}"
     return str(row.position)

@@ -1,6 +1,8 @@
 """Every plan of a model on a pair of machines, what it takes, and the best one by binary search. Torch-free."""
 
 from janus.grid.envelope import Envelope
+from janus.grid.ladder import Ladder
+from janus.grid.levels import default_levels
 from janus.grid.payload import (
     CODECS,
     ENCODINGS,
@@ -10,7 +12,8 @@ from janus.grid.payload import (
     find_encoding,
     measure_encoding,
 )
-from janus.grid.table import GridSettings, PlanGrid, PlanRow, check_slo, default_levels, ms_per_byte
+from janus.grid.rated import RatedGrid
+from janus.grid.table import GridSettings, PlanGrid, PlanRow, check_slo, ms_per_byte
 
 __all__ = [
     "CODECS",
@@ -19,8 +22,10 @@ __all__ = [
     "Envelope",
     "GridSettings",
     "InputEncoding",
+    "Ladder",
     "PlanGrid",
     "PlanRow",
+    "RatedGrid",
     "check_slo",
     "default_levels",
     "find_codec",

@@ -52,16 +52,24 @@ class Lines:
     """A set of lines that can be asked for the lowest at x, ties to the smallest number.
 
     Args:
-        a: Intercepts, shape [m], m ≥ 1.
+        a: Intercepts, shape [m]; infinite for a line that is not there.
         c: Slopes, shape [m], above 0.
         numbers: What to call the lines, shape [m], rising.
     """
 
     def __init__(self, a: np.ndarray, c: np.ndarray, numbers: np.ndarray):
+        there = np.isfinite(a)
+        a, c, numbers = a[there], c[there], numbers[there]
+        self._breaks: list[float] = []
+        self._candidates: list[list[tuple[float, float, int]]] = [[]]
+        if len(a):
+            self._candidates.clear()
+            self._prepare(a, c, numbers)
+
+    def _prepare(self, a: np.ndarray, c: np.ndarray, numbers: np.ndarray) -> None:
         breaks, hull = lower_envelope(a, c)
         edges = np.array([0.0, *breaks, max(FAR, 2 * breaks[-1] if breaks else FAR)])
         self._breaks = edges[1:].tolist()
-        self._candidates: list[list[tuple[float, float, int]]] = []
         ends = [*zip(edges[:-1], edges[1:], hull, strict=True), (edges[-1], math.inf, hull[-1])]
         for left, right, line in ends:
             near = self._gap(a, c, line, left) <= CLOSE
@@ -75,7 +83,7 @@ class Lines:
         return (value - value[line]) / (value[line] + 1.0)
 
     def lowest(self, x: float, rtt_ms: float) -> tuple[float, int]:
-        """The least of (a + c·x) + rtt and the number of its line."""
+        """The least of (a + c·x) + rtt and the number of its line; infinite and -1 where there is none."""
         best, number = math.inf, -1
         for a, c, candidate in self._candidates[bisect_right(self._breaks, x)]:
             value = a + c * x + rtt_ms
@@ -90,8 +98,9 @@ class Envelope:
     Ties go to the smallest level; within a level to the lowest latency, then the smallest split.
 
     Args:
-        local_ms: Device-only latency of each level, shape [levels].
-        fixed_ms: What a plan that sends takes beside transfer and round trip, shape [levels, splits].
+        local_ms: Device-only latency of each level, shape [levels]; infinite where that is no choice.
+        fixed_ms: What a plan that sends takes beside transfer and round trip, shape [levels, splits]; infinite where
+            there is no such plan. Each level has one plan at least.
         payload_bytes: What it sends, shape [levels, splits], above 0.
 
     Attributes:
@@ -117,6 +126,10 @@ class Envelope:
         kept = np.zeros(0, dtype=np.int64)
         for level in range(self.levels):
             lines = np.concatenate([kept, numbers[level * self.splits : (level + 1) * self.splits]])
+            lines = lines[np.isfinite(a[lines])]
+            if not len(lines):
+                self._up_to.append(([], [math.inf], [0.0]))
+                continue
             breaks, hull = lower_envelope(a[lines], c[lines])
             kept = lines[hull]
             self._up_to.append((breaks, a[kept].tolist(), c[kept].tolist()))

@@ -10,6 +10,7 @@ import numpy as np
 
 from janus.errors import JanusError
 from janus.geometry import ModelGeometry
+from janus.rates import RateTable
 from janus.units import s_to_ms
 
 
@@ -135,6 +136,17 @@ def find_encoding(name: str, geometry: ModelGeometry) -> InputEncoding:
         decode_ms=decode_ms * scale,
         source=SOURCE if name in MEASURED else CLIP_SOURCE,
     )
+
+
+def measured_encoding(name: str, rates: RateTable | None, factor: float = 1.0) -> InputEncoding | None:
+    """A picture's figures from a rate table, encoded ``factor`` times slower; None where it has none of it."""
+    row = None if rates is None else rates.row("none", 0.0, 0, name)
+    if row is None:
+        return None
+    return InputEncoding(
+        name=name, size_bytes=round(row.bytes_mean), encode_ms=row.encode_ms * factor, decode_ms=row.decode_ms,
+        source=f"mean over {rates.n} pictures, {rates.machine or 'one core'}",
+    )  # fmt: skip
 
 
 def measure_encoding(name: str, paths: Sequence, side: int) -> InputEncoding:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -13,15 +12,17 @@ import numpy as np
 from janus.accuracy import AccuracyTable
 from janus.errors import JanusError
 from janus.geometry import ModelGeometry
+from janus.grid.compute import compute
 from janus.grid.envelope import Envelope
-from janus.grid.payload import InputEncoding, find_codec, find_encoding
+from janus.grid.expected import Expected
+from janus.grid.ladder import Ladder
+from janus.grid.levels import default_levels, known_levels
+from janus.grid.payload import InputEncoding, find_codec, find_encoding, measured_encoding
 from janus.profile import LatencyProfile
+from janus.rates import RateTable
 from janus.schedule import MergeSchedule
 from janus.split import check_split, fine_to_coarse
 from janus.units import mbps_to_bytes_per_ms, transfer_ms
-
-# Levels of a schedule whose level is a real number, when none are given; the paper does not say its step.
-DEFAULT_LEVELS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class GridSettings:
         encoding: How the input travels at split 0: a name of `ENCODINGS`, or figures of one's own.
         answer_bytes: Bytes of the answer: 1000 logits in fp32 unless said otherwise.
         downlink_mbps: Goodput of the way back, on which so little travels that no trace is kept for it.
+        encode_factor: How many times slower the device encodes than the machine that measured the rate table.
     """
 
     family: str = "declining"
@@ -47,10 +49,13 @@ class GridSettings:
     encoding: str | InputEncoding = "jpeg85"
     answer_bytes: int = 4000
     downlink_mbps: float = 50.0
+    encode_factor: float = 1.0
 
     def __post_init__(self) -> None:
         if list(self.levels) != sorted(set(self.levels)) or (self.levels and self.levels[0] < 0):
             raise JanusError(f"levels {list(self.levels)} must rise and be 0 or more.")
+        if not 0 < self.encode_factor < math.inf:
+            raise JanusError(f"encode_factor {self.encode_factor} must be finite and above 0.")
         if not 0 < self.downlink_mbps < math.inf or self.answer_bytes < 0:
             raise JanusError(
                 f"downlink_mbps {self.downlink_mbps} must be finite and above 0, answer_bytes {self.answer_bytes} 0 or "
@@ -73,20 +78,6 @@ class GridSettings:
         if self.family == "list":
             return self.listed if level and self.listed else MergeSchedule(family="none")
         return MergeSchedule(family=self.family, level=level)
-
-
-def default_levels(family: str, geometry: ModelGeometry, count: int = DEFAULT_LEVELS) -> tuple[float, ...]:
-    """Levels from 0 up to the strongest that no block has to clip, ``count`` of them where levels are real numbers."""
-    if family in ("none", "list"):
-        return (0.0,)
-    highest = MergeSchedule(family=family).max_level(geometry.depth, geometry.tokens, geometry.protected)
-    if family == "constant":
-        levels: Sequence[float] = range(int(highest) + 1)
-    else:
-        levels = [math.floor(highest * i / max(count - 1, 1) * 1e4) / 1e4 for i in range(count)]
-    return tuple(
-        float(level) for level in levels if not geometry.plan(MergeSchedule(family=family, level=float(level))).clipped
-    )
 
 
 class PlanRow(NamedTuple):
@@ -125,6 +116,7 @@ class PlanGrid:
         block_ends_ms: Device compute from the first block's start to each block's end, shape [levels, depth + 1].
         expected_accuracy: Top-1 in percent where it was measured, else NaN.
         downlink_ms: The answer's way back, without the round trip.
+        accuracy, rates: The tables that it was built with.
     """
 
     geometry: ModelGeometry
@@ -145,6 +137,7 @@ class PlanGrid:
     expected_accuracy: np.ndarray
     downlink_ms: float
     accuracy: AccuracyTable | None = None
+    rates: RateTable | None = None
 
     @classmethod
     def build(
@@ -154,69 +147,69 @@ class PlanGrid:
         settings: GridSettings | None = None,
         *,
         accuracy: AccuracyTable | None = None,
+        rates: RateTable | None = None,
     ) -> PlanGrid:
         """All plans for the model of ``device``.
 
+        Args:
+            device, cloud: Profiles of one model.
+            settings: Which plans.
+            accuracy: What was measured of its levels.
+            rates: What was measured of pictures and tokens on the wire: where it has a plan, its figure counts.
+
         Raises:
-            JanusError: If the profiles or the accuracy table are of different models, or a setting does not fit.
+            JanusError: If the profiles or the tables are of different models, or a setting does not fit.
         """
         settings = settings or GridSettings()
         geometry = device.geometry
         cloud.check_model(device.model).check_counts(geometry)
-        if accuracy is not None:
-            accuracy.check_model(device.model)
+        for table in (accuracy, rates):
+            if table is not None:
+                table.check_model(device.model)
         listed = settings.family == "list" and settings.listed
         usual = (0.0, 1.0) if listed else default_levels(settings.family, geometry)
-        levels = settings.levels or _measured(usual, settings.label, accuracy)
+        levels = settings.levels or known_levels(usual, settings.label, accuracy)
         splits = settings.splits or fine_to_coarse(geometry.depth)
         splits = tuple(check_split(split, geometry.depth) for split in splits)
         if list(splits) != sorted(set(splits)) or splits[0] != 0 or splits[-1] != geometry.depth:
             raise JanusError(f"splits {list(splits)} must rise from 0 (cloud-only) to {geometry.depth} (device-only).")
         encoding = settings.encoding
         if not isinstance(encoding, InputEncoding):
-            encoding = find_encoding(encoding, geometry)
+            encoding = measured_encoding(encoding, rates, settings.encode_factor) or find_encoding(encoding, geometry)
         plans = [geometry.plan(settings.schedule(level)) for level in levels]
-        tokens = np.array([plan.tokens for plan in plans])  # [levels, depth + 1]
-        removed = np.array([plan.removed for plan in plans])
-        at = np.array(splits)
-        sends, whole = at < geometry.depth, at == 0
+        done = compute(device, cloud, plans, splits)
         codec = find_codec(settings.codec)
-        here = tokens[:, at]
-        payload = codec.payload_bytes(here, geometry.width, here < geometry.tokens)
-        payload = np.where(whole, encoding.size_bytes, np.where(sends, payload, 0))
-        front, back = (_cumulative(profile, tokens, removed) for profile in (device, cloud))
-        local_ms = device.embed_ms + front[:, -1:] + device.head_ms
-        device_ms = np.where(whole, 0.0, device.embed_ms + front[:, at] + np.where(sends, 0.0, device.head_ms))
-        finish_ms = np.maximum(local_ms - device_ms, 0.0)
-        as_tokens = sends & ~whole
-        # Two halves wait for each other; a device on its own goes on from frame to frame.
-        device_ms = device_ms + np.where(as_tokens, device.wake_ms, 0.0)
-        decode_ms = np.where(whole, encoding.decode_ms, np.where(as_tokens, cloud.decode_ms(payload), 0.0))
-        blocks_ms = back[:, -1:] - back[:, at]
-        cloud_ms = cloud.wake_ms + np.where(whole, cloud.embed_ms, 0.0) + blocks_ms + cloud.head_ms + decode_ms
+        payload = codec.payload_bytes(done.tokens, geometry.width, done.tokens < geometry.tokens)
+        payload = np.where(done.whole, encoding.size_bytes, np.where(done.sends, payload, 0))
+        decode_ms = np.where(done.whole, encoding.decode_ms, np.where(done.as_tokens, cloud.decode_ms(payload), 0.0))
+        encode_ms = np.where(done.whole, encoding.encode_ms, np.where(done.as_tokens, device.encode_ms(payload), 0.0))
         codecs = [encoding.name if split == 0 else settings.codec if split < geometry.depth else "" for split in splits]
-        expected = [[accuracy.expected(settings.label, x, c) if accuracy else math.nan for c in codecs] for x in levels]
+        known = Expected(accuracy, rates)
         columns = {
-            "tokens_at_split": here,
+            "tokens_at_split": done.tokens,
             "payload_bytes": payload,
-            "device_ms": device_ms,
-            "encode_ms": np.where(whole, encoding.encode_ms, np.where(as_tokens, device.encode_ms(payload), 0.0)),
-            "cloud_ms": np.where(sends, cloud_ms, 0.0),
-            "finish_ms": finish_ms,
-            "block_ends_ms": front,
-            "expected_accuracy": np.array(expected),
+            "device_ms": done.device_ms,
+            "encode_ms": encode_ms,
+            "cloud_ms": np.where(done.sends, done.cloud_ms + decode_ms, 0.0),
+            "finish_ms": done.finish_ms,
+            "block_ends_ms": done.block_ends_ms,
+            "expected_accuracy": np.array(
+                [[known.top1(settings.label, x, *way) for way in zip(splits, codecs, strict=True)] for x in levels]
+            ),
         }
         for column in columns.values():
             column.setflags(write=False)
         return cls(
             geometry=geometry, device=device, cloud=cloud, settings=settings, encoding=encoding,
-            levels=tuple(levels), splits=splits, travels_as=tuple(codecs), accuracy=accuracy,
+            levels=tuple(levels), splits=splits, travels_as=tuple(codecs), accuracy=accuracy, rates=rates,
             downlink_ms=float(transfer_ms(settings.answer_bytes, settings.downlink_mbps)), **columns,
         )  # fmt: skip
 
     def rebuilt(self, **settings) -> PlanGrid:
         """The same machines and accuracies under other settings."""
-        return PlanGrid.build(self.device, self.cloud, replace(self.settings, **settings), accuracy=self.accuracy)
+        return PlanGrid.build(
+            self.device, self.cloud, replace(self.settings, **settings), accuracy=self.accuracy, rates=self.rates
+        )
 
     @cached_property
     def rows(self) -> list[list[PlanRow]]:
@@ -228,6 +221,11 @@ class PlanGrid:
         )  # fmt: skip
         lists = [column.tolist() for column in columns]
         return [[PlanRow(*plan) for plan in zip(*level, strict=True)] for level in zip(*lists, strict=True)]
+
+    @cached_property
+    def offered(self) -> np.ndarray:
+        """Which plans there are to choose from, shape [levels, splits]: here all."""
+        return np.ones(self.payload_bytes.shape, dtype=bool)
 
     @cached_property
     def fixed_ms(self) -> np.ndarray:
@@ -248,7 +246,7 @@ class PlanGrid:
         return np.where(np.isnan(known), np.maximum(worst - strength, 0.0), known)
 
     @cached_property
-    def envelope(self) -> Envelope:
+    def envelope(self) -> Envelope | Ladder:
         """Decisions in a few microseconds."""
         return Envelope(self.device_ms[:, -1], self.fixed_ms[:, :-1], self.payload_bytes[:, :-1])
 
@@ -283,17 +281,3 @@ def check_slo(slo_ms: float) -> float:
     if isinstance(slo_ms, bool) or not isinstance(slo_ms, (int, float)) or not 0 < slo_ms < math.inf:
         raise JanusError(f"SLO {slo_ms!r} ms is out of range: give a finite number above 0.")
     return float(slo_ms)
-
-
-def _measured(levels: tuple[float, ...], family: str, accuracy: AccuracyTable | None) -> tuple[float, ...]:
-    """The levels up to the strongest of which an accuracy was measured; all where none was for this family."""
-    if accuracy is None:
-        return levels
-    known = tuple(level for level in levels if not math.isnan(accuracy.expected(family, level)))
-    return known if known and known[-1] > 0 else levels
-
-
-def _cumulative(profile: LatencyProfile, tokens: np.ndarray, removed: np.ndarray) -> np.ndarray:
-    """Milliseconds of the first k blocks for k = 0…depth, shape [levels, depth + 1]."""
-    blocks = profile.predict_block_ms(tokens[:, :-1], removed)
-    return np.concatenate([np.zeros((len(blocks), 1)), np.cumsum(blocks, axis=1)], axis=1)

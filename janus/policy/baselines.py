@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from janus.grid import PlanGrid, ms_per_byte
+from janus.grid import PlanGrid, RatedGrid, ms_per_byte
 from janus.policy.base import Decision, Policy, PolicySettings
+from janus.rates import PICTURE
 
 
 class DeviceOnly(Policy):
@@ -27,6 +28,23 @@ class CloudOnly(Policy):
     def decide(self, now_s: float, slo_ms: float) -> Decision:
         mbps = self.estimator.estimate_mbps()
         return self.decision(now_s, 0, 0, mbps, self.modelled_ms(0, 0, mbps))
+
+
+class CloudAdaptive(Policy):
+    """The picture travels in the best format and quality that should meet the SLO, else in the quickest one.
+
+    What a practitioner would build: the most accurate picture, as measured, by the estimate of the bandwidth.
+    """
+
+    name = "cloud-only-adaptive"
+
+    def __init__(self, grid: PlanGrid, settings: PolicySettings | None = None):
+        super().__init__(RatedGrid.of(grid, (PICTURE,)), settings)
+
+    def decide(self, now_s: float, slo_ms: float) -> Decision:
+        mbps = self.estimator.estimate_mbps()
+        level, picture, ms = self.grid.decide(mbps, self.rtt_ms, slo_ms)
+        return self.decision(now_s, level, picture, mbps, ms)
 
 
 class Mixed(Policy):

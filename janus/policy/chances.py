@@ -8,19 +8,52 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
-from janus.grid import PlanGrid
+from janus.grid import PlanGrid, RatedGrid
 from janus.policy.forecast import Residual, RoundTrips, SpreadForecast, below
 from janus.units import bytes_per_ms_to_mbps
 
-# Three-point Gauss-Hermite rule: compute so many standard deviations below its mean, at it and above it, with these
-# weights, stands for its spread.
-NODE = math.sqrt(3)
-WEIGHTS = (1 / 6, 2 / 3, 1 / 6)
-# Quantiles of the round trip that go with them.
-RTT_NODES = (1 / 24, 1 / 2, 23 / 24)
+
+class Nodes(NamedTuple):
+    """A few cases that stand for the spread of compute and of the round trip.
+
+    Attributes:
+        sigmas: Compute of each case, in standard deviations above its mean.
+        rtt_quantiles: Its round trip.
+        weights: How likely it is; they sum to 1.
+    """
+
+    sigmas: tuple[float, ...]
+    rtt_quantiles: tuple[float, ...]
+    weights: tuple[float, ...]
+
+
+# Three-point Gauss-Hermite rule.
+THREE = Nodes((-math.sqrt(3), 0.0, math.sqrt(3)), (1 / 24, 1 / 2, 23 / 24), (1 / 6, 2 / 3, 1 / 6))
+
+
+def even(count: int, stride: int) -> Nodes:
+    """So many equally likely cases.
+
+    Round trips of a mobile network have a long tail, of which three cases say nothing.
+
+    Args:
+        count: Of the cases.
+        stride: From case to case the compute is so many places further on, round about; prime to ``count``, so that
+            neither distribution goes with the other.
+    """
+    places = [(at * stride + count // 2) % count for at in range(count)]
+    return Nodes(
+        tuple(NormalDist().inv_cdf((place + 0.5) / count) for place in places),
+        tuple((at + 0.5) / count for at in range(count)),
+        (1 / count,) * count,
+    )
+
+
 # What is left of a deadline to a plan whose compute alone takes it: too little for any link.
 NO_TIME_MS = 1e-9
 # Situations whose safest splits are kept.
@@ -64,6 +97,7 @@ class Chances:
         goodput: Forecast of the uplink.
         device, cloud: Residuals of the two profiles.
         round_trips: The last ones.
+        nodes: What stands for their spread and that of compute.
     """
 
     def __init__(
@@ -74,25 +108,39 @@ class Chances:
         device: Residual,
         cloud: Residual,
         round_trips: RoundTrips,
+        nodes: Nodes = THREE,
     ):
+        self.nodes = nodes
         self.goodput, self.device, self.cloud, self.round_trips = goodput, device, cloud, round_trips
         self.local_ms = grid.device_ms[:, -1]
         self._log_local_ms = np.log(self.local_ms)
         self._accuracy = accuracy
-        self._levels, self._sends = len(grid.levels), len(grid.splits) - 1
+        self._levels = len(grid.levels)
+        self._pictures = np.flatnonzero(np.array(grid.splits) == 0)
+        # Where a plan's accuracy does not follow from its level, the safest split of a level is not its best.
+        self._all = np.argwhere(grid.offered[:, :-1].T) if isinstance(grid, RatedGrid) else None
         self._device_ms, self._cloud_ms = grid.device_ms[:, :-1], grid.cloud_ms[:, :-1]
         self._other_ms = grid.encode_ms[:, :-1] + grid.downlink_ms
         self._payload = grid.payload_bytes[:, :-1].astype(np.float64)
         self._finish_ms = grid.finish_ms[:, :-1]
         # The least compute of a frame that is finished on the device after all.
-        self._least_ms = min(self.local_ms.min(), (self._device_ms + self._finish_ms)[:, 1:].min(initial=math.inf))
+        tokens = np.array(grid.splits[:-1]) > 0
+        finished = (self._device_ms + self._finish_ms)[:, tokens]
+        self._least_ms = min(self.local_ms.min(), finished.min(initial=math.inf))
         columns = (self._other_ms, self._device_ms, self._cloud_ms, self._payload)
         self._rows = np.stack(columns, axis=-1).tolist()
         self._safest: dict[tuple, bytes] = {}
         self._taken: dict[tuple, Plans] = {}
 
     def candidates(self, deadlines_ms: list[float]) -> Plans:
-        """Plans worth weighing: of each level the picture and, per deadline, the split that needs least bandwidth."""
+        """Plans worth weighing: of each level the picture and, per deadline, the split that needs least bandwidth.
+
+        Of a grid with qualities all that are offered and send: none of those is worse than another in every way.
+        """
+        if self._all is not None:
+            if () not in self._taken:
+                self._taken[()] = self._plans(self._all[:, 1], self._all[:, 0])
+            return self._taken[()]
         key = tuple(map(self._safest_at, deadlines_ms))
         if key not in self._taken:
             if len(self._taken) > REMEMBERED:
@@ -111,7 +159,7 @@ class Chances:
             level=level,
             split=split,
             places={where: at for at, where in enumerate(zip(level.tolist(), split.tolist(), strict=True))},
-            pictures=int((split == 0).sum()),
+            pictures=int(np.isin(split, self._pictures).sum()),
             parts=np.stack([other, device, cloud, np.ones(len(level))]),
             log_mbps_ms=np.log(bytes_per_ms_to_mbps(self._payload[level, split])),
             log_finish_ms=np.log(np.maximum(self._finish_ms[level, split], NO_TIME_MS)),
@@ -128,9 +176,13 @@ class Chances:
 
         Last, without a round trip, for a device that begins at once.
         """
-        device, cloud, rtt_ms = self.device.factors(NODE), self.cloud.factors(NODE), self.round_trips.quantile_ms
-        nodes = [(-1.0, -a, -b, -rtt_ms(q)) for a, b, q in zip(device, cloud, RTT_NODES, strict=True)]
-        return [*nodes, (-1.0, -device[1], 0.0, 0.0)]
+        device, cloud, rtt_ms = (
+            self.device.factors(self.nodes.sigmas),
+            self.cloud.factors(self.nodes.sigmas),
+            self.round_trips.quantile_ms,
+        )
+        nodes = [(-1.0, -a, -b, -rtt_ms(q)) for a, b, q in zip(device, cloud, self.nodes.rtt_quantiles, strict=True)]
+        return [*nodes, (-1.0, -self.device.factor(0), 0.0, 0.0)]
 
     def log_left_ms(self, plans: Plans, deadlines_ms: list[float], factors: Factors) -> np.ndarray:
         """Logarithm of what is left for the transfer at each node, and, last, to a device that begins at once.
@@ -150,14 +202,19 @@ class Chances:
         chances = []
         for ms in deadlines_ms:
             needed = [payload / (ms + one) if ms + one > NO_TIME_MS else least for one in takes_ms]
-            chances.append(sum(w * chance(bytes_per_ms_to_mbps(x)) for w, x in zip(WEIGHTS, needed, strict=True)))
+            chances.append(
+                sum(w * chance(bytes_per_ms_to_mbps(x)) for w, x in zip(self.nodes.weights, needed, strict=True))
+            )
         return chances
 
     def answered(self, plans: Plans, log_left_ms: np.ndarray) -> np.ndarray:
         """The chance that the cloud's answer is there, [deadlines, plans]."""
         at = self.goodput.chance_of_log(plans.log_mbps_ms - log_left_ms[:, :-1])
-        # Written out: a product of matrices takes six times as long at this size.
-        return WEIGHTS[0] * at[:, 0] + WEIGHTS[1] * at[:, 1] + WEIGHTS[2] * at[:, 2]
+        # One by one: a product of matrices takes six times as long at this size.
+        total = self.nodes.weights[0] * at[:, 0]
+        for node, weight in enumerate(self.nodes.weights[1:], start=1):
+            total = total + weight * at[:, node]
+        return total
 
     def caught(self, plans: Plans, log_left_ms: np.ndarray, finish_ms: np.ndarray, sigmas: float) -> np.ndarray:
         """The chance that the device still finishes a plan when no answer came, [deadlines, plans].
@@ -188,7 +245,7 @@ class Chances:
         Millisecond by millisecond and per cent by per cent, for these hardly change from frame to frame. As the bytes
         of integers, which can be a key.
         """
-        rtt_ms = self.round_trips.quantile_ms(RTT_NODES[-1])
+        rtt_ms = self.round_trips.quantile_ms(self.nodes.rtt_quantiles[-1])
         key = (round(deadline_ms), round(rtt_ms), round(self.device.factor(1), 2), round(self.cloud.factor(1), 2))
         if key not in self._safest:
             if len(self._safest) > REMEMBERED:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 from statistics import NormalDist
 
@@ -159,10 +160,10 @@ class Residual:
         """Compute over profile at so many standard deviations above the mean."""
         return math.exp(self.mean + sigmas * self.sigma)
 
-    def factors(self, sigmas: float) -> tuple[float, float, float]:
-        """The same so many deviations below the mean, at it, and above it."""
-        middle, step = math.exp(self.mean), math.exp(sigmas * self.sigma)
-        return middle / step, middle, middle * step
+    def factors(self, sigmas: Sequence[float]) -> list[float]:
+        """The same for several."""
+        mean, sigma = self.mean, self.sigma
+        return [math.exp(mean + at * sigma) for at in sigmas]
 
 
 class RoundTrips:
@@ -171,10 +172,11 @@ class RoundTrips:
     Args:
         first_ms: Believed before the first.
         window: How many are remembered.
+        firm: For how many of them that belief counts, until as many newer ones have pushed it out.
     """
 
-    def __init__(self, first_ms: float, window: int = 50):
-        self._last: deque[float] = deque(maxlen=window)
+    def __init__(self, first_ms: float, window: int = 50, firm: int = 0):
+        self._last: deque[float] = deque([first_ms] * firm, maxlen=window)
         self._sorted = [first_ms]
 
     def observe(self, rtt_ms: float) -> None:

@@ -130,7 +130,8 @@ def _plans(number: int, grid: PlanGrid) -> dict[str, np.ndarray]:
         "downlink": downlink,
         "accuracy": grid.preference,
     }
-    return {name: column.ravel() for name, column in columns.items()}
+    offered = grid.offered.ravel()
+    return {name: column.ravel()[offered] for name, column in columns.items()}
 
 
 def _rank(accuracy: np.ndarray, grid: np.ndarray, strength: np.ndarray) -> np.ndarray:

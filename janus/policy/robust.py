@@ -11,7 +11,7 @@ import numpy as np
 from janus.errors import JanusError
 from janus.grid import PlanGrid
 from janus.policy.base import Decision, FrameReport, HedgeRule, Policy, PolicySettings, Transfer
-from janus.policy.chances import Chances
+from janus.policy.chances import THREE, Chances
 from janus.policy.forecast import Residual, RoundTrips, SpreadForecast, below
 
 # Where no accuracy was measured: percent that the strongest level is taken to lose, and the power of the level by which
@@ -80,6 +80,8 @@ class JanusRobust(Policy):
     """
 
     name = "janus-robust"
+    nodes = THREE
+    rtt_window, rtt_firm = 50, 0
 
     def __init__(self, grid: PlanGrid, settings: PolicySettings | None = None, robust: RobustSettings | None = None):
         super().__init__(grid, settings)
@@ -87,9 +89,11 @@ class JanusRobust(Policy):
         self.estimator: SpreadForecast = SpreadForecast(prior_mbps=self.settings.initial_mbps)
         self.published = self.settings.make_estimator()
         self.device, self.cloud = Residual(grid.device.noise), Residual(grid.cloud.noise)
-        self.round_trips = RoundTrips(self.rtt_ms)
+        self.round_trips = RoundTrips(self.rtt_ms, self.rtt_window, self.rtt_firm)
         self.accuracy = _accuracy(grid)
-        self.chances = Chances(grid, self.accuracy, self.estimator, self.device, self.cloud, self.round_trips)
+        self.chances = Chances(
+            grid, self.accuracy, self.estimator, self.device, self.cloud, self.round_trips, self.nodes
+        )
         # A hedge that begins so many deviations early is in time so often.
         self.hold = float(below(self.robust.hedge_sigmas))
         self.stalled = False
@@ -198,11 +202,12 @@ class JanusRobust(Policy):
             self._stake = _Stake(chance[-1], base, alone, alone)
             return self._plan(now_s, local, len(self.grid.splits) - 1)
         level, split = int(plans.level[remote]), int(plans.split[remote])
-        finisher = int(fallback[deadline]) if split == 0 else level
+        whole = self.grid.splits[split] == 0
+        finisher = int(fallback[deadline]) if whole else level
         self._stake = _Stake(chance[-1], base, float(self.accuracy[level, split]), float(self.accuracy[finisher, -1]))
         if nets is None or not nets[deadline, remote]:
             return self._plan(now_s, level, split)
-        takes_ms = finish_ms[deadline] if split == 0 else self.grid.finish_ms[level, split]
+        takes_ms = finish_ms[deadline] if whole else self.grid.finish_ms[level, split]
         after_ms = deadlines_ms[deadline] - float(takes_ms) * self.device.factor(self.robust.hedge_sigmas)
         return self._plan(now_s, level, split, HedgeRule(max(after_ms, 0.0), finisher))
 

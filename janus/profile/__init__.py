@@ -7,7 +7,7 @@ from pathlib import Path
 
 from janus.errors import JanusError
 from janus.geometry import ModelGeometry
-from janus.profile.derived import MACHINES, derive_profile, write_derived
+from janus.profile.derived import MACHINES, derive_profile, slower, write_derived
 from janus.profile.fit import LINE_TOLERANCE, Curve, Line, Overhead, Quadratic, choose_fit
 from janus.profile.record import SCHEMA_VERSION, BatchSample, BlockSample, CodecSample, LatencyProfile
 from janus.profile.store import load_profile, parse_profile, profile_text, save_profile
@@ -31,6 +31,7 @@ __all__ = [
     "parse_profile",
     "profile_text",
     "save_profile",
+    "slower",
     "write_derived",
 ]
 

@@ -9,7 +9,7 @@ labelled "derived" wherever it appears, and `janus profile` on the machine itsel
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +142,35 @@ MACHINES = {
         backend="FasterTransformer",
     ),
 }
+
+
+def slower(profile: LatencyProfile, factor: float) -> LatencyProfile:
+    """A machine that takes ``factor`` times as long for everything: a smaller one of the same kind.
+
+    Raises:
+        JanusError: If the factor is not a finite number above 0.
+    """
+    if not 0 < factor < math.inf:
+        raise JanusError(f"factor {factor} must be a finite number above 0: how many times slower the machine is.")
+    if factor == 1:
+        return profile
+    blocks = tuple(
+        replace(
+            sample, median_ms=sample.median_ms * factor, p10_ms=sample.p10_ms * factor, p90_ms=sample.p90_ms * factor
+        )
+        for sample in profile.blocks
+    )
+    encode, decode = (
+        tuple(replace(sample, median_ms=sample.median_ms * factor) for sample in samples)
+        for samples in (profile.encode, profile.decode)
+    )
+    batches = tuple(replace(sample, median_ms=sample.median_ms * factor) for sample in profile.batches)
+    return replace(
+        profile, name=f"{profile.name}, {factor:g} times slower", kind="derived", blocks=blocks, batches=batches,
+        embed_ms=profile.embed_ms * factor, head_ms=profile.head_ms * factor, wake_ms=profile.wake_ms * factor,
+        source=profile.source or f"{profile.name}, measured {profile.date}", assumed_noise=profile.noise,
+        formula=f"{factor:g} times its milliseconds", encode=encode, decode=decode,
+    )  # fmt: skip
 
 
 def derive_profile(machine: str, model: str | ModelGeometry) -> LatencyProfile:

@@ -18,6 +18,7 @@ from janus.accuracy import AccuracyRow, AccuracyTable
 from janus.errors import JanusError
 from janus.network import find_trace
 from janus.profile.store import parse_profile, profile_text
+from janus.rates import RateRow, RateTable
 from janus.runtime.children import Child, leave, obey, say
 from janus.workbench import STEADY, Course, Leg, Question, Workbench, plans_for, run_leg
 
@@ -87,6 +88,7 @@ class Replayer:
             self._child.do(
                 "bench", device=profile_text(bench.device), cloud=profile_text(bench.cloud),
                 accuracy=None if accuracy is None else asdict(accuracy),
+                rates=None if bench.rates is None else asdict(bench.rates),
             )  # fmt: skip
             self._bench = bench
 
@@ -123,13 +125,18 @@ class Replays:
         self._grid = lru_cache(maxsize=8)(self._build)
         self._trace = lru_cache(maxsize=4)(find_trace)
 
-    def bench(self, device: str, cloud: str, accuracy: dict | None) -> None:
-        """Machines, and what is known of the model's accuracy."""
+    def bench(self, device: str, cloud: str, accuracy: dict | None, rates: dict | None) -> None:
+        """Machines, and what is known of the model's accuracy and of what it sends."""
         table = None
         if accuracy is not None:
             rows = tuple(AccuracyRow(**row) for row in accuracy["rows"])
             table = AccuracyTable(model=accuracy["model"], rows=rows)
-        self._workbench = Workbench(parse_profile(device, "device"), parse_profile(cloud, "cloud"), table)
+        if rates is not None:
+            rates |= {"rows": tuple(RateRow(**row) for row in rates["rows"]), "unmerged": tuple(rates["unmerged"])}
+        self._workbench = Workbench(
+            parse_profile(device, "device"), parse_profile(cloud, "cloud"), table,
+            None if rates is None else RateTable(**rates),
+        )  # fmt: skip
         self._grid.cache_clear()
 
     def leg(self, question: dict, course: dict, policy: str, span_s: float) -> dict:

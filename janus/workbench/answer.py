@@ -11,8 +11,9 @@ import numpy as np
 
 from janus.accuracy import AccuracyTable
 from janus.geometry import ModelGeometry
-from janus.grid import GridSettings, PlanGrid, default_levels
+from janus.grid import ENCODINGS, GridSettings, PlanGrid, default_levels
 from janus.profile import LatencyProfile
+from janus.rates import PICTURE, RateTable
 from janus.schedule import MergePlan, MergeSchedule
 from janus.split import Plan, check_split, fine_to_coarse
 from janus.workbench.question import JPEG, Question
@@ -96,21 +97,34 @@ class Workbench:
         device: Profile of the device.
         cloud: Profile of the cloud, of the same model.
         accuracy: Stored accuracies of that model.
+        rates: What is stored of its pictures and tokens on the wire; policies over a trace choose among those.
 
     Raises:
         JanusError: If they are of different models.
     """
 
-    def __init__(self, device: LatencyProfile, cloud: LatencyProfile, accuracy: AccuracyTable | None = None):
+    def __init__(
+        self,
+        device: LatencyProfile,
+        cloud: LatencyProfile,
+        accuracy: AccuracyTable | None = None,
+        rates: RateTable | None = None,
+    ):
         cloud.check_model(device.model)
-        self.device, self.cloud, self.accuracy = device, cloud, accuracy
+        self.device, self.cloud, self.accuracy, self.rates = device, cloud, accuracy, rates
         self.geometry = device.geometry
         self.candidates = fine_to_coarse(self.geometry.depth)
         self._splits = tuple(range(self.geometry.depth + 1))
         self._grid = lru_cache(maxsize=64)(self._build)
 
     def _build(self, settings: GridSettings) -> PlanGrid:
-        return PlanGrid.build(self.device, self.cloud, settings, accuracy=self.accuracy)
+        return PlanGrid.build(self.device, self.cloud, settings, accuracy=self.accuracy, rates=self.rates)
+
+    @property
+    def encodings(self) -> tuple[str, ...]:
+        """How the picture may travel: as everywhere, and as what was measured of this model."""
+        known = () if self.rates is None else self.rates.carriers(PICTURE)
+        return tuple(dict.fromkeys((*ENCODINGS, *known)))
 
     def levels(self, family: str) -> tuple[float, ...]:
         """Levels that Janus tries of a family."""

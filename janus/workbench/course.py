@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 from janus.errors import JanusError
 from janus.grid import GridSettings, PlanGrid
 from janus.network import Trace, find_trace
-from janus.policy import POLICIES, PolicySettings, check_policy, make_policy
+from janus.policy import POLICIES, PolicySettings, check_policy, make_policy, policies_for
 from janus.simulate import ReplaySettings, replay, summarise
 from janus.units import bytes_per_ms_to_mbps, s_to_ms
 from janus.workbench.question import Question
@@ -44,7 +44,7 @@ class Course:
 
     Attributes:
         trace: What `janus.network.find_trace` understands; `STEADY` for the question's own bandwidth.
-        policy: One of `POLICIES`: which is shown over time.
+        policy: Which is shown over time.
         camera_fps: Frames a second of a camera that drops what comes too early; 0: each frame begins after the last.
     """
 
@@ -102,15 +102,15 @@ def plans_for(bench: Workbench, question: Question) -> PlanGrid:
         family=family, levels=known if len(known) > 1 else levels, splits=bench.candidates, codec=question.codec,
         encoding=question.encoding,
     )  # fmt: skip
-    return PlanGrid.build(bench.device, bench.cloud, settings, accuracy=accuracy)
+    return PlanGrid.build(bench.device, bench.cloud, settings, accuracy=accuracy, rates=bench.rates)
 
 
-def stretches(course: Course, trace: Trace) -> list[tuple[float, str]]:
+def stretches(course: Course, trace: Trace, policies: Sequence[str] = POLICIES) -> list[tuple[float, str]]:
     """What to replay in which order, as seconds and a policy: all over a clip, then all over the whole trace.
 
     The chosen policy comes first, and what takes longest comes last.
     """
-    names = sorted(POLICIES, key=lambda name: name != course.policy)
+    names = sorted(policies, key=lambda name: name != course.policy)
     # Two clips are hardly shorter than the whole.
     spans = (CLIP_S, trace.duration_s) if trace.duration_s > 2 * CLIP_S else (trace.duration_s,)
     return [(span_s, name) for span_s in spans for name in names]
@@ -127,7 +127,7 @@ def run_leg(
         question: Target and round trip.
         course: Pace.
         trace: What ``course`` opens.
-        policy: One of `POLICIES`.
+        policy: One that the grid has the figures for.
         span_s: How much of the trace.
         on_frame: Called after each frame; what it raises ends the replay.
     """
@@ -136,7 +136,7 @@ def run_leg(
         rtt_ms=question.rtt_ms,
     )  # fmt: skip
     believed = PolicySettings(rtt_ms=question.rtt_ms)
-    others = [name for name in POLICIES if name != BOUND] if policy == BOUND else []
+    others = [name for name in policies_for(grid.rates) if name != BOUND] if policy == BOUND else []
     frames = replay(
         trace, policy, grid, question.slo_ms, settings, policy_settings=believed, on_frame=on_frame,
         rivals=[make_policy(name, grid, believed).grid for name in others],

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from janus.policy import POLICIES
+from janus.policy import POLICIES, RATED
 from janus.workbench.course import BOUND, Course, Leg
 from janus.workbench.question import Question
 from janus.workbench.sentence import Sentence
@@ -24,6 +24,8 @@ RANKED = {
 BECAUSE = {
     "device-only": "it never asks the network",
     "cloud-only": "it sends the picture whatever the network is like",
+    "cloud-only-adaptive": "it sends the picture in the best format and quality that should meet the SLO by its "
+    "estimate of the bandwidth",
     "mixed": "it takes the device or the cloud, whichever is faster by its estimate of the bandwidth, and never merges",
     "neurosurgeon": "it takes the split that is fastest by its estimate of the bandwidth, and never merges",
     "tome": "it merges equally many tokens in each block, whatever the target, and takes the split that is fastest by "
@@ -31,14 +33,17 @@ BECAUSE = {
     "janus": "it takes the smallest level whose fastest split meets the SLO by its estimate of the bandwidth",
     "janus-robust": "it weighs the chance of a late answer against accuracy, and finishes on the device when the link "
     "stalls",
+    "janus-codec": "it weighs the chance of a late answer against accuracy over pictures and tokens of every quality "
+    "that was measured, and finishes on the device when the link stalls",
     "oracle": "it knows the trace",
 }  # fmt: skip
+ORDER = (*POLICIES[:-1], *RATED, POLICIES[-1])
 # Shares that are not worth a word.
 LEAST_SHARE = 0.02
 
 
 def policy_table(legs: Iterable[Leg], course: Course) -> pd.DataFrame:
-    """One row for each policy that has been replayed, in the order of `POLICIES`.
+    """One row for each policy that has been replayed, in the order of the registry.
 
     Columns: ``policy``, ``chosen``, ``whole`` (over the whole trace, not only the clip), ``span_s``, ``frames``, those
     of `RANKED` (``late_percent``: the violation ratio; ``top1``: expected, in percent), and for each of them
@@ -46,7 +51,7 @@ def policy_table(legs: Iterable[Leg], course: Course) -> pd.DataFrame:
     """
     import pandas as pd
 
-    known = sorted(legs, key=lambda leg: POLICIES.index(leg.policy))
+    known = sorted(legs, key=lambda leg: ORDER.index(leg.policy))
     rows = [
         {
             "policy": leg.policy, "chosen": leg.policy == course.policy, "whole": leg.whole, "span_s": leg.span_s,

@@ -153,6 +153,17 @@ def _even(answer: Answer, level: float) -> str:
 
 
 def _accuracy(answer: Answer, stored: AccuracyTable | None) -> str:
+    rates, q = answer.here.rates, answer.question
+    if rates is not None and answer.plan.split < answer.depth:
+        carrier = answer.here.travels_as[answer.plan.split]
+        sent = rates.row(q.family, answer.plan.level, answer.plan.split, carrier)
+        if sent is not None:
+            low, high = percent(sent.low).removesuffix(f"{NBSP}%"), percent(sent.high)
+            size = kilobytes(sent.bytes_mean)
+            return (
+                f"Accuracy of exactly this plan {percent(sent.top1)} ({low} to {high}) with {size} "
+                f"sent (stored, {rates.n}{NBSP}images; {percent(rates.unmerged[0])} with nothing merged or lost)."
+            )
     if stored is None:
         return "Accuracy: none is stored for this model."
     family, level = answer.question.family, answer.plan.level

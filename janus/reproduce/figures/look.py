@@ -23,15 +23,18 @@ from janus.figures.style import (
     legend,
 )
 
-# Colour, dash and marker say the same three times. Mixed and Neurosurgeon share a colour: both only choose a split.
+# Colour, dash and marker say the same three times. Mixed and Neurosurgeon share a colour: both only choose a split;
+# the two Cloud-Only share theirs.
 POLICY_LOOK = {
     "device-only": (GREY, "dot", "square"),
     "cloud-only": (SKY, "dash", "circle"),
+    "cloud-only-adaptive": (SKY, "longdashdot", "circle-open"),
     "mixed": (PURPLE, "dashdot", "diamond"),
     "neurosurgeon": (PURPLE, "dot", "triangle-up"),
     "tome": (ORANGE, "longdash", "x"),
     "janus": (BLUE, "solid", "circle"),
     "janus-robust": (VERMILLION, "solid", "star"),
+    "janus-codec": (INK, "solid", "hexagram"),
     "oracle": (GREEN, "longdashdot", "cross"),
 }
 ENCODING_NAMES = {"raw": "raw pixels", "png": "PNG", "jpeg85": "JPEG 85", "h264-23": "H.264"}
