@@ -74,7 +74,7 @@ def made(alone, monkeypatch):
     def make(*, images=True, calibrate=False, gate=True, **options):
         subjects = []
 
-        def load(source, _images, fit, seed, cancel, *, then_calibrate):
+        def load(source, _images, fit, seed, cancel, *, give_way, then_calibrate):
             subjects.append(FakeSubject(source, images))
             if gate:
                 subjects[-1].gate.set()

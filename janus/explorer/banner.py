@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import threading
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 
 import ipywidgets
@@ -20,7 +20,7 @@ class Banner(ipywidgets.HTML):
         lock: Held while a handler runs.
     """
 
-    def __init__(self, lock: threading.RLock):
+    def __init__(self, lock: AbstractContextManager):
         super().__init__()
         self._lock = lock
         self.add_class("janus-banner")

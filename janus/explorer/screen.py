@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import ipywidgets
@@ -11,7 +10,7 @@ from janus.explorer import sources as kept
 from janus.explorer import state as states
 from janus.explorer.banner import Banner
 from janus.explorer.bar import Bar
-from janus.explorer.behind import Lane, kernel_post
+from janus.explorer.behind import Lane, Turn, kernel_post
 from janus.explorer.desk import Desk
 from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
@@ -73,8 +72,8 @@ class Explorer(Keeping, ipywidgets.VBox):
         self._calibrates = calibrate
         self._machines = Machines(self._sources[0].name, device, cloud)
         self._device_chosen, self.subject, self._doing = False, None, ""
-        lock = threading.RLock()
-        self.banner, self._post = Banner(lock), kernel_post(lock)
+        self._turn = turn = Turn()
+        self.banner, self._post = Banner(turn), kernel_post(turn)
         self._loading, self._hub = self._lane("loading", held_s=HELD_S), self._lane("hub")
         self._outlining, self._measuring = self._lane("picture", SETTLE_S / 3), self._lane("accuracy", SETTLE_S)
         self.live = LiveAccuracy(self._measuring, self._show)
@@ -99,7 +98,7 @@ class Explorer(Keeping, ipywidgets.VBox):
         ):  # fmt: skip
             button.on_click(guard(lambda _button, handler=handler: handler()))
         self.shelf = Shelf(guard=guard, sheets=self.sheets, facts=self._facts, browser=self.bar.browser)
-        with lock:
+        with turn:
             self.reset()
         parts = [self.bar, self.sentence, self.desk, self.note, self.shelf]
         right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
@@ -167,7 +166,15 @@ class Explorer(Keeping, ipywidgets.VBox):
         if not loaded and source.weights != "none":
             images = self._images_of(source)
             self._loading.submit(
-                lambda cancel: load(source, images, self._fit, self._seed, cancel, then_calibrate=self._calibrates),
+                lambda cancel: load(
+                    source,
+                    images,
+                    self._fit,
+                    self._seed,
+                    cancel,
+                    give_way=self._turn.give_way,
+                    then_calibrate=self._calibrates,
+                ),
                 self._loaded,
                 self._idle,
             )

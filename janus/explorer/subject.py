@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +69,9 @@ class Subject:
         return measure_profile(self.vit, effort=QUICK)
 
 
-def load_subject(source: ModelSource, images: str | None, fit: str, seed: int) -> Subject:
+def load_subject(
+    source: ModelSource, images: str | None, fit: str, seed: int, give_way: Callable[[], None] = lambda: None
+) -> Subject:
     """Load a model and open its images.
 
     Args:
@@ -77,6 +79,7 @@ def load_subject(source: ModelSource, images: str | None, fit: str, seed: int) -
         images: A folder or the name of a data set; None for no images.
         fit: ``crop`` or ``squash``, see `Preprocess`.
         seed: Of random weights.
+        give_way: Called before each layer of the model; may wait.
 
     Raises:
         JanusError: If the weights or the images cannot be had, or don't fit.
@@ -84,6 +87,8 @@ def load_subject(source: ModelSource, images: str | None, fit: str, seed: int) -
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         loaded = load_model(source.name, pretrained=source.weights == "hub", weights=source.file)
+    for layer in loaded.model.modules():
+        layer.register_forward_pre_hook(lambda *_: give_way())
     vit, preprocess = open_vit(loaded.model), preprocess_for(loaded.model, fit)
     opened, samples = None, {}
     if images is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 def load(
     source: ModelSource, images: Path | str | None, fit: str, seed: int, cancel: threading.Event, *,
-    then_calibrate: bool,
+    give_way: Callable[[], None], then_calibrate: bool,
 ) -> Iterator:  # fmt: skip
     """A `Subject`, then perhaps a `LatencyProfile` of it on this machine."""
     from janus.explorer.subject import load_subject
 
-    subject = load_subject(source, None if images is None else str(images), fit, seed)
+    subject = load_subject(source, None if images is None else str(images), fit, seed, give_way)
     yield subject
     if then_calibrate and not cancel.is_set():
         yield subject.calibrate()
