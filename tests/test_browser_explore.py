@@ -103,7 +103,6 @@ def test_every_menu_answers_and_back_again_is_as_before(book):
     """The arrow keys are the menu's, not JupyterLab's; the same choice draws the same figures."""
     cells = book.page.locator(".jp-Notebook .jp-Cell").count()
     for name in MENUS:
-        print(name)
         chosen, before = book.page.locator(menu(name)), drawn(book)
         place = chosen.evaluate("(it) => it.selectedIndex")
         chosen.focus()
