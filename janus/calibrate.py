@@ -9,7 +9,6 @@ chapter 8; the weighting by the answer's gradient is ours.
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from janus.apart import marked_pixels
 from janus.configuration import embed_pixels
 from janus.data import ImageSet, Skipped
 from janus.errors import JanusError
@@ -41,6 +41,7 @@ ISOTROPIC, PREFIX_ISOTROPIC, RIDGE = 0.3, 0.2, 0.03
 # Components with less than this share of the deviation of the greatest are never worth a bit.
 NEGLIGIBLE = 2.0**-12
 FEWEST_IMAGES = 8
+FP16_MOST = 6e4
 
 
 def calibration_schedules(vit: OpenViT) -> list[MergeSchedule]:
@@ -131,11 +132,6 @@ def calibrate(
     )  # fmt: skip
 
 
-def fingerprint(image) -> str:
-    """What a codebook remembers of a picture that it was calibrated on, so that nobody measures accuracy on it."""
-    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()[:12]
-
-
 def calibration_pixels(images: ImageSet, preprocess: Preprocess, limit: int, seen: list[str]) -> Iterator[np.ndarray]:
     """Pictures at the model's size; what cannot be read is left out.
 
@@ -145,11 +141,7 @@ def calibration_pixels(images: ImageSet, preprocess: Preprocess, limit: int, see
         limit: At most so many.
         seen: Their fingerprints are put here.
     """
-
-    def prepare(image):
-        return preprocess.pixels(image), fingerprint(image)
-
-    for one in images.stream(prepare, limit=limit):
+    for one in marked_pixels(images, preprocess, limit):
         if not isinstance(one, Skipped):
             pixels, mark = one.image
             seen.append(mark)
@@ -258,9 +250,10 @@ def _fit(one: Seen, p: int) -> tuple[Cut, list]:
     # The unit: half the mean squared first-order change of the log-likelihood, with errors of step^2 / 12.
     slopes = np.concatenate(one.slope) @ basis.T * stretch[:, None]
     nats = float((slopes**2).sum()) / len(one.x) / 24
-    unit = np.sqrt(UNIT_NATS / max(nats, 1e-12))
+    unit = min(np.sqrt(UNIT_NATS / max(nats, 1e-12)), _largest(basis))
     # The prefix tokens' step, too, goes with the root of their weight.
     own = np.sqrt(np.exp(aim).mean() * max(p, 1) * len(one.x) / max(one.prefix_weight, 1e-30)) if p else 1.0
+    own = min(own, _largest(prefix_basis) / unit)
     table = np.ones((SIZE_KINDS, FINENESS))
     np.add.at(table, (np.minimum(sizes, SIZE_KINDS) - 1, fine), 1)
     cut = Cut(
@@ -286,6 +279,11 @@ def _basis(spread: np.ndarray, bend: np.ndarray, isotropic: float):
     kept[0] = True
     v = v[:, kept]
     return v.T @ np.linalg.inv(root), root @ v, np.sqrt(power[kept])
+
+
+def _largest(basis: np.ndarray) -> float:
+    """What a basis may be multiplied by and still fit fp16, in which it is stored."""
+    return FP16_MOST / float(np.abs(basis).max(initial=1e-30))
 
 
 def _exponents(deviation: np.ndarray) -> np.ndarray:

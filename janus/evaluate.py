@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from janus.apart import unseen_pixels
 from janus.configuration import Configuration, embed_pixels, through_cut
 from janus.data import ImageSet, Skipped
 from janus.errors import JanusError
@@ -55,11 +56,12 @@ def evaluate(
         One `Running` for each configuration, in their order.
 
     Raises:
-        JanusError: If a configuration or the labels don't fit the model, or no image decodes.
+        JanusError: If a configuration or the labels don't fit the model, no image decodes, or one is among those that
+            a codebook was calibrated on.
     """
     state = [Running.start(row, row.check(vit)) for row in rows]
     _check_labels(vit, images)
-    stream = images.stream(preprocess.pixels, limit=limit)
+    stream = unseen_pixels(images, preprocess, limit, [row.book for row in rows if row.book is not None])
     good = usable(stream, batch_size, where=f"images {images.name}", cancel=cancel, on_skip=on_skip)
     pairs = ((np.stack([one.image for one in batch]), [one.label for one in batch]) for batch in good)
     yield from run_batches(vit, pairs, state, preprocess, cancel)

@@ -33,6 +33,7 @@ ROOMS = (
     "models",
     "configuration",
     "data",
+    "apart",
     "calibrate",
     "standing",
     "evaluate",

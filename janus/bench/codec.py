@@ -13,10 +13,11 @@ import click
 import numpy as np
 import torch
 
+from janus.apart import unseen_pixels
 from janus.bench.equal import Measured, best_ratio, ratio_interval
 from janus.bench.rate_file import save_rates
 from janus.bench.ways import LZW, Grid, Tally, measure_batch, ways_of
-from janus.calibrate import calibrate, calibration_pixels, fingerprint
+from janus.calibrate import calibrate, calibration_pixels
 from janus.cli.common import check_out, document, emit, make_folder
 from janus.cli.evaluate import Numbers, flat, schedules
 from janus.data import ImageSet, Skipped, open_images
@@ -166,23 +167,14 @@ def batches(
     Raises:
         JanusError: If there is one, or no picture can be read.
     """
-    known = set(book.facts.get("pictures", ()))
-
-    def prepare(image):
-        return preprocess.pixels(image), fingerprint(image)
-
     total = None if images.total is None else min(images.total, limit or images.total)
-    found = []
     # All are read before the first is measured: threads that read on beside it would be in its time.
-    for one in bar(images.stream(prepare, limit=limit), total=total, unit="picture", title="read"):
-        if isinstance(one, Skipped):
-            continue
-        if one.image[1] in known:
-            raise JanusError(
-                f"images {images.name}: {one.name} is one that the codebook of {book.model} was calibrated on; measure "
-                "accuracy on others."
-            )
-        found.append((one.image[0], one.label))
+    unseen = unseen_pixels(images, preprocess, limit, [book])
+    found = [
+        (one.image, one.label)
+        for one in bar(unseen, total=total, unit="picture", title="read")
+        if not isinstance(one, Skipped)
+    ]
     if not found:
         raise JanusError(f"images {images.name}: there is not one that can be used; give others.")
     for at in bar(range(0, len(found), BATCH), unit="batch", title="bench codec"):

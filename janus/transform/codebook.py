@@ -38,7 +38,7 @@ FINENESS_WIDTH = OCTAVE // 2
 PRODUCTS = 64
 TOTAL = 1 << 16
 MAX_FILE_BYTES = 1 << 28
-MAX_WIDTH, MAX_PREFIX = 8192, 4096
+MAX_WIDTH, MAX_PREFIX, MAX_SPLIT = 8192, 4096, 255
 # Steps that a header can name, in eighths of an octave about 1.
 MIN_STEP, MAX_STEP = -64, 64
 
@@ -57,6 +57,12 @@ def step_index(step: float) -> int:
             f"step {step:g} is out of range: give one from {2 ** (MIN_STEP / 8):g} to {2 ** (MAX_STEP / 8):g}."
         )
     return index
+
+
+def feature_count(components: int, prefix_components: int) -> int:
+    """What the predictor of a token's weight multiplies (`janus.transform.fineness.features`)."""
+    few = min(PRODUCTS, components)
+    return components + few + 2 * min(few, prefix_components) + 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,7 +165,13 @@ class Codebook:
         """As a file."""
         tensors = self._tensors()
         about = {"format": FORMAT, "model": self.model, "key": self.key, "tokens": self.tokens, "facts": self.facts}
+        about["sha256"] = self._checksum
         return save(tensors, metadata={"janus_codebook": json.dumps(about, sort_keys=True)})
+
+    @cached_property
+    def _checksum(self) -> str:
+        """Over the whole file: what `digest` covers, and the facts."""
+        return hashlib.sha256(self.digest + json.dumps(self.facts, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def digest(self) -> bytes:
@@ -227,14 +239,19 @@ def _parsed(about: dict, tensors: dict[str, np.ndarray]) -> Codebook:
     for at, fields in parts.items():
         letters = {"c": letters["c"], "p": letters["p"]} if letters else {}  # one model
         checked = {name: _checked(name, fields.pop(name), *stored, letters) for name, stored in STORED.items()}
-        if fields or not 1 <= at < 1 << 10:
+        if fields or not 1 <= at <= MAX_SPLIT:
             raise ValueError(f"{at}.{min(fields, default='')} is not known")
         if letters["c"] > MAX_WIDTH or letters["p"] > MAX_PREFIX or max(letters["m"], letters["q"]) > letters["c"]:
             raise ValueError("its widths are out of bounds")
+        if not letters["m"] or letters["f"] != feature_count(letters["m"], letters["q"] if letters["p"] else 0):
+            raise ValueError(f"the parts of split {at} do not belong together")
         cuts[at] = Cut(**checked)
     if not cuts:
         raise ValueError("it serves no split")
-    return Codebook(model=model, key=key, tokens=tokens, cuts=cuts, facts=facts, **tables)
+    book = Codebook(model=model, key=key, tokens=tokens, cuts=cuts, facts=facts, **tables)
+    if book._checksum != about["sha256"]:
+        raise ValueError("its SHA-256 is not the one that it was written with")
+    return book
 
 
 def _checked(name: str, tensor: np.ndarray, dtype: str, shape: tuple, letters: dict[str, int]) -> np.ndarray:

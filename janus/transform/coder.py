@@ -49,8 +49,7 @@ class Writer:
         if not len(excess):
             return
         if excess.max() > MAX_EXCESS:
-            raise JanusError("tokens lie too far from what the codebook was calibrated on for so fine a step: use a "
-                             "larger step, or calibrate on pictures of this kind.")  # fmt: skip
+            raise too_far()
         lengths = np.floor(np.log2(excess + 1.0)).astype(np.int32)
         self.put(lengths, _LENGTHS)
         for length in np.unique(lengths[lengths > 0]):
@@ -102,3 +101,11 @@ class Reader:
         """Refuse bytes that hold more or less than was taken: the coder must be back where the writer began."""
         if not self._coder.is_empty():
             raise self._refuse("its body does not hold what its header says")
+
+
+def too_far() -> JanusError:
+    """The sentence for tokens that no escape reaches."""
+    return JanusError(
+        "tokens lie too far from what the codebook was calibrated on for so fine a step: use a larger step, or "
+        "calibrate on pictures of this kind."
+    )

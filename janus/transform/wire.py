@@ -33,7 +33,7 @@ from janus.transform.codebook import (
     SIZES,
     Codebook,
 )
-from janus.transform.coder import Reader, Writer, signed_of, symbols_of
+from janus.transform.coder import Reader, Writer, signed_of, symbols_of, too_far
 from janus.transform.fineness import MIDDLE, features, fineness_of
 
 # magic and version, flags: merged (1), split, step, batch, tokens, codebook, CRC-32 of all but itself
@@ -41,6 +41,8 @@ HEADER = struct.Struct("<3sBBbHH4sI")
 MAGIC = b"JT1"
 # An entropy coder yields as many symbols as it is asked for, however few bytes came: so fewer images than elsewhere.
 MAX_BATCH, MAX_TOKENS, MAX_VALUES = 64, 16384, 1 << 26
+# No component is beyond this even at the largest step; and its square is still a number.
+FARTHEST = 1e15
 # A component is rounded down a little more often than up: zero is cheap.
 DEAD_ZONE = 0.1
 PREFIX_DEAD_ZONE = 0.05
@@ -106,8 +108,11 @@ def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[
     free = sizes[:, p:]
     if tokens.sizes is not None:
         _put_capped(writer, free.reshape(-1) - 1, SIZES, _size_model(book, n, p))
-    y = (x[:, p:] - cut.mean) @ cut.analysis
-    prefix = (x[:, :p] - cut.prefix_mean) @ cut.prefix_analysis
+    with np.errstate(over="ignore", invalid="ignore"):
+        y = (x[:, p:] - cut.mean) @ cut.analysis
+        prefix = (x[:, :p] - cut.prefix_mean) @ cut.prefix_analysis
+    if not all((np.abs(part) < FARTHEST).all() for part in (y, prefix)):
+        raise too_far()
     fine = fineness_of(features(y, prefix[:, :1].reshape(batch, -1), free, cut.scales, cut.prefix_scales) @ cut.weights)
     for kind, here in _kinds(free):
         writer.put(fine[here], symbols_of(cut.fineness[kind]))
@@ -115,7 +120,7 @@ def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[
     flat = prefix.reshape(batch * p, len(cut.prefix_scales))
     _put_components(writer, book, cut.prefix_scales, np.full(batch * p, step), flat, PREFIX_DEAD_ZONE)
     marks.append(writer.bits())
-    _put_components(writer, book, cut.scales, _steps(step, fine), y.reshape(batch * (n - p), -1), DEAD_ZONE)
+    _put_components(writer, book, cut.scales, _steps(step, fine), y.reshape(fine.size, len(cut.scales)), DEAD_ZONE)
     body = writer.bytes()
     first, second = (min(round(mark / 8), len(body)) for mark in marks)
     items = {"header": HEADER.size, "sizes": first, "prefix": second - first, "tokens": len(body) - second}
