@@ -118,7 +118,7 @@ def test_pictures_that_were_calibrated_on_are_refused(given, tmp_path, command):
     (mixed / WNIDS[1] / "other.png").write_bytes((given / "unlabelled" / "n00000001-4.png").read_bytes())
     ways = ("--split", "2", "--codec", "transform1") if command is evaluate else ("--split", "2", "--only", "tokens")
 
-    with pytest.raises(JanusError, match="other.png is one that the codebook of .* was calibrated on; measure"):
+    with pytest.raises(JanusError, match=r"other.png is one that the codebook of .* was calibrated on; measure"):
         run(command, *model(given), "--images", mixed, "--codebook", book(given), *ways)
 
 

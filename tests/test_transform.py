@@ -341,7 +341,7 @@ def test_an_outlier_dimension_is_carried():
 
 
 def test_a_model_with_an_outlier_channel_is_calibrated():
-    """A channel of massive activations gets its own component, and the answer stays: at a fifth of the bytes of int8."""
+    """A channel of massive activations has its own component, and the answer stays: at a fifth of int8's bytes."""
     loud = deepcopy(listening().vit.model)
     with torch.no_grad():
         loud.pos_embed[..., 5] *= 1000
