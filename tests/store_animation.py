@@ -25,7 +25,9 @@ ANIMATION = PICTURE.with_suffix(".webp")
 VIEW = {"width": 1366, "height": 1000}
 PAPER, INK, STRIP = "white", "#222222", 34
 # Stored profiles and a level that is Janus's to choose: the same on every machine.
-START = "janus1?device=2-core+EPYC+(stored)&cloud=V100+(derived)&uplink_mbps=1&slo_ms=20&follow=no"
+STILL = "janus1?device=2-core+EPYC+(stored)&cloud=V100+(derived)&uplink_mbps=10&slo_ms=20"
+START = STILL.replace("=10&", "=1&") + "&follow=no"
+# Every step of the slider is pressed, every other one is shown: a reader follows no more.
 SWEPT = [step for step in round_steps(0.1, 1000) if 1 <= step <= 50]
 # A page key moves a slider by five of its steps.
 PAGE, PAGES = 0.05, 10
@@ -43,6 +45,7 @@ class Reel:
     def take(self, says: str, shown_ms: int) -> None:
         """The screen as it is, at rest but for what runs behind it."""
         page = self._book.page
+        self._book.idle()
         page.wait_for_selector(".janus-picture .stale", state="detached")
         # What was sent is drawn, and what was drawn is on the screen.
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -70,10 +73,11 @@ def show(book: Book, reel: Reel) -> None:
     page, handle = book.page, ".noUi-handle"
     restore(book, START, "Under 1 Mbit/s")
     reel.take("Bandwidth: 1 Mbit/s", 900)
-    for step in SWEPT[1:]:
+    for number, step in enumerate(SWEPT[1:], 1):
         book.press(control("Bandwidth", handle), "ArrowRight")
         says(book, ".janus-sentence", f"Under {step:g} Mbit/s")
-        reel.take(f"Bandwidth, by the arrow keys: {step:g} Mbit/s", 900 if step == SWEPT[-1] else 120)
+        if number % 2 == len(SWEPT[1:]) % 2:
+            reel.take(f"Bandwidth, by the arrow keys: {step:g} Mbit/s", 900 if step == SWEPT[-1] else 240)
 
     # The picture travels here, unmerged, so the level begins at 0.
     for step in range(1, PAGES + 1):
@@ -102,6 +106,7 @@ def show(book: Book, reel: Reel) -> None:
     page.locator(menu("Lesson")).select_option(label=LESSON)
     says(book, ".janus-lesson", LESSON)
     says(book, ".janus-sentence", "Under 0.2 Mbit/s")
+    says(book, ".janus-stage .infolayer", "nothing travels", timeout_s=60)
     page.wait_for_function(NOT_BUSY, timeout=240_000)
     reel.take(f"Lesson: {LESSON}", 1600)
     restore(book, START, "Under 1 Mbit/s")
@@ -123,6 +128,10 @@ def main() -> None:
             book.run_all()
             settled(book)
             first, reel = Reel(book), Reel(book)
+            restore(book, STILL, "at level 0.44")
+            book.page.wait_for_function(NOT_BUSY, timeout=240_000)
+            says(book, ".janus-sentence", "Live", timeout_s=240)
+            book.page.wait_for_function(NOT_BUSY, timeout=240_000)
             first.take("", 0)
             show(book, reel)
             book.close()
@@ -132,7 +141,7 @@ def main() -> None:
     sheets = reel.developed()
     sheets[0].save(
         ANIMATION, "WEBP", save_all=True, append_images=sheets[1:], duration=[shown for _, shown, _ in reel.frames],
-        loop=0, lossless=True, quality=90, method=4, minimize_size=True,
+        loop=0, lossless=True, quality=90, method=6, minimize_size=True,
     )  # fmt: skip
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
