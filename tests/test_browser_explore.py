@@ -242,6 +242,19 @@ def test_a_trace_is_replayed_and_every_policy_is_in_the_table(book):
     says(book, ".janus-sentence", "Under 10 Mbit/s")
 
 
+def test_a_lesson_chosen_in_the_trace_view_draws_its_figures(book):
+    """What comes while the figures are hidden is drawn when they are seen again."""
+    page = book.page
+    type_into(book, control("Split", "input"), "4")
+    says(book, ".janus-stage .infolayer", "cut after 4")
+    page.locator('.janus-views button:has-text("Trace")').click()
+    page.wait_for_selector(".janus-policies tr.chosen", timeout=120_000)
+    page.locator(menu("Lesson")).select_option(label="A tunnel")
+    says(book, ".janus-sentence", "Under 0.2 Mbit/s")
+
+    says(book, ".janus-stage .infolayer", "nothing travels")
+
+
 def test_a_state_is_copied_and_pasted(book):
     """From one line the whole screen is back."""
     type_into(book, control("Bandwidth", "input"), "23")

@@ -1,7 +1,11 @@
 """The picture with its merged tokens outlined, and the pictures that the package draws."""
 
+import re
+
 import numpy as np
 import pytest
+from conftest import CHECKOUT
+from PIL import Image, ImageSequence
 
 from janus.errors import JanusError
 from janus.pictures import count_groups, drawn_pictures, outline_groups
@@ -52,3 +56,14 @@ def test_drawn_pictures_are_the_same_for_a_seed():
     assert all((first[name] == again[name]).all() for name in first)
     assert any((first[name] != other[name]).any() for name in first)
     assert {picture.shape for picture in first.values()} == {(96, 96, 3)}
+
+
+def test_the_readme_shows_pictures_that_there_are():
+    """Each is in the repository, and light enough for a page; one of them moves, through more than ten frames."""
+    shown = re.findall(r"^!\[[^]]+\]\(([^)]+)\)", (CHECKOUT / "README.md").read_text(), re.MULTILINE)
+    assert all((CHECKOUT / path).stat().st_size < 1.5e6 for path in shown)
+    with Image.open(CHECKOUT / shown[1]) as animation:
+        frames = {frame.convert("RGB").tobytes() for frame in ImageSequence.Iterator(animation)}
+
+    assert shown == ["data/pictures/workbench.png", "data/pictures/workbench.webp"]
+    assert len(frames) > 10

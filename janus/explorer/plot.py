@@ -34,7 +34,8 @@ export default {{
       await plotly.react(el, data, {{ ...layout, ...size(layout.height) }}, model.get("config"));
     }};
     const fit = () => {{
-      if (drawn && el.clientWidth) plotly.relayout(el, size(el.layout.height));
+      // What came while it was hidden has not been drawn yet.
+      if (drawn && drawn === model.get("drawing") && el.clientWidth) plotly.relayout(el, size(el.layout.height));
       else draw();
     }};
     let fitted = "0 0";
