@@ -28,29 +28,29 @@ export default {{
       try {{ plotly = await page.here; }} catch (why) {{ el.textContent = `plotly.js did not load: ${{why}}`; return; }}
       const figure = model.get("drawing");
       // Not before it has a place: a figure without one is drawn at plotly's 700 pixels.
-      if (gone || figure === drawn || !el.clientWidth) return;
+      if (gone || !el.clientWidth) return;
+      const {{ data, layout }} = figure === drawn ? el : JSON.parse(figure);
+      const place = size(layout.height);
+      if (figure !== drawn) await plotly.react(el, data, {{ ...layout, ...place }}, model.get("config"));
+      else if (place.width !== layout.width || place.height !== layout.height) await plotly.relayout(el, place);
       drawn = figure;
-      const {{ data, layout }} = JSON.parse(figure);
-      await plotly.react(el, data, {{ ...layout, ...size(layout.height) }}, model.get("config"));
     }};
-    const fit = () => {{
-      // What came while it was hidden has not been drawn yet.
-      if (drawn && drawn === model.get("drawing") && el.clientWidth) plotly.relayout(el, size(el.layout.height));
-      else draw();
-    }};
+    // One after the other: plotly.js loses its way in a figure that it is asked to draw while it draws it.
+    let turn = Promise.resolve();
+    const next = () => (turn = turn.then(draw, draw));
     let fitted = "0 0";
     const watch = new ResizeObserver(() => {{
       const now = `${{el.clientWidth}} ${{el.clientHeight}}`;
-      if (el.clientWidth && now !== fitted) fit();
+      if (el.clientWidth && now !== fitted) next();
       fitted = now;
     }});
     watch.observe(el);
-    model.on("change:drawing", draw);
-    draw();
+    model.on("change:drawing", next);
+    next();
     return () => {{
       gone = true;
       watch.disconnect();
-      model.off("change:drawing", draw);
+      model.off("change:drawing", next);
       plotly?.purge(el);
     }};
   }},
