@@ -85,8 +85,8 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     check_slo(slo_ms)
     if transform_step(codec) is not None:
         raise JanusError(
-            f"codec {codec}: a cloud has no codebook, so it could not decode this; choose int8, or run it in one process "
-            f"with `janus evaluate --codec {codec}`."
+            f"codec {codec}: a cloud has no codebook, so it could not decode this; choose int8, or run it in one "
+            f"process with `janus evaluate --codec {codec}`."
         )
     if level is not None and split is None:
         raise JanusError(f"--level {level:g} goes with --split: a policy chooses its levels itself.")
