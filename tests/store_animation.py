@@ -1,8 +1,8 @@
 """Make data/pictures/workbench.webp, the README's animation, and workbench.png: `python tests/store_animation.py`.
 
-The workbench is moved in Chromium as the browser tests move it, without $JANUS_SHARED, so that it has the demo model and
-pictures that Janus drew. Each frame is a picture of the screen at rest; only how long it is shown is made up, and the
-strip below it, which says what is pressed. ``--keep FOLDER`` leaves the frames there as PNG, to be looked at one by one.
+The workbench is moved in Chromium as the browser tests move it, without $JANUS_SHARED, so that it has the demo model
+and pictures that Janus drew. Each frame is a picture of the screen at rest; only how long it is shown is made up, and
+the strip below it, which says what is pressed. ``--keep FOLDER`` leaves the frames there as PNG, to be looked at.
 """
 
 import argparse
@@ -32,7 +32,8 @@ SWEPT = [step for step in round_steps(0.1, 1000) if 1 <= step <= 50]
 # A page key moves a slider by five of its steps.
 PAGE, PAGES = 0.05, 10
 TRACE, LESSON = "5G, driving (generated)", "A tunnel"
-LIVE = "() => (document.querySelector('.janus-sentence').textContent.match(/Live[^:]*:[^:]*?on [\\d,]+[^.]*/) ?? [''])[0]"
+LIVE = """() => (document.querySelector('.janus-sentence').textContent
+    .match(/Live[^:]*:[^:]*?on [\\d,]+[^.]*/) ?? [''])[0]"""
 
 
 class Reel:
@@ -58,12 +59,12 @@ class Reel:
         height = max(frame.height for frame, _, _ in self.frames)
         font = ImageFont.load_default(size=19)
         sheets = []
-        for frame, _, says in self.frames:
+        for frame, _, words in self.frames:
             sheet = Image.new("RGB", (width, height + STRIP), PAPER)
             sheet.paste(frame)
             draw = ImageDraw.Draw(sheet)
             draw.rectangle((0, height, width, height + STRIP), fill=INK)
-            draw.text((12, height + STRIP / 2), says, fill=PAPER, font=font, anchor="lm")
+            draw.text((12, height + STRIP / 2), words, fill=PAPER, font=font, anchor="lm")
             sheets.append(sheet)
         return sheets
 

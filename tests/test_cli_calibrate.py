@@ -1,6 +1,7 @@
 """`janus calibrate`, and what its codebook is for: `janus evaluate` and `janus bench codec`, end to end."""
 
 import json
+import shutil
 
 import pytest
 import timm
@@ -11,6 +12,7 @@ from safetensors.torch import save_file
 
 from janus.bench.codec import command as bench_codec
 from janus.cli.calibrate import command as calibrate
+from janus.cli.device import command as device
 from janus.cli.evaluate import command as evaluate
 from janus.errors import JanusError
 from janus.transform import read_codebook
@@ -71,6 +73,24 @@ def test_the_document_says_what_was_made(given, tmp_path):
     assert doc["provenance"]["model"] == NAME
 
 
+def test_schedules_of_ones_own(given, tmp_path):
+    """A codebook for exactly the schedules that were named; the lines on stdout say what was made."""
+    out = tmp_path / "own.safetensors"
+    said = run(calibrate, *model(given), "--images", given / "unlabelled", "-n", "8", "--split", "2", "--schedule",
+               "none", "--schedule", "constant=4", "--out", out)  # fmt: skip
+    made = read_codebook(out)
+
+    assert made.facts["schedules"] == ["none 0", "constant 4"]
+    assert f"for splits 2 of {NAME}, from 8 pictures; SHA-256 {made.digest.hex()}" in said
+
+
+def test_a_device_says_that_it_cannot(tmp_path):
+    """A cloud has no codebook: who asks a device for the codec is told before anything is loaded or connected."""
+    with pytest.raises(JanusError, match=r"codec transform0\.7: a cloud has no codebook.* choose int8"):
+        run(device, "--model", NAME, "--cloud", "127.0.0.1:1", "--images", tmp_path, "--slo", "100", "--codec",
+            "transform0.7")  # fmt: skip
+
+
 def test_evaluate_with_a_codebook(given):
     """A finer step costs more bytes, and the rows are paired on pictures that nothing was calibrated on."""
     doc = json.loads(run(
@@ -114,11 +134,11 @@ def test_bench_codec_end_to_end(given, tmp_path):
 @pytest.mark.parametrize("command", [evaluate, bench_codec])
 def test_pictures_that_were_calibrated_on_are_refused(given, tmp_path, command):
     """Accuracy is not measured on one of them, whatever it is called."""
-    mixed = fill(tmp_path / "mixed", WNIDS, 3)
+    mixed = shutil.copytree(given / "all", tmp_path / "mixed")
     (mixed / WNIDS[1] / "other.png").write_bytes((given / "unlabelled" / "n00000001-4.png").read_bytes())
     ways = ("--split", "2", "--codec", "transform1") if command is evaluate else ("--split", "2", "--only", "tokens")
 
-    with pytest.raises(JanusError, match=r"other.png is one that the codebook of .* was calibrated on; measure"):
+    with pytest.raises(JanusError, match=r"other\.png is one that the codebook of .* was calibrated on; measure"):
         run(command, *model(given), "--images", mixed, "--codebook", book(given), *ways)
 
 

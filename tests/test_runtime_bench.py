@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 from runtime_kit import half
 
-from janus.bench.fuzz import decoder
-from janus.bench.mutations import mutants, seeds
+from janus.bench.fuzz import decoder, noise_codebook, transform
+from janus.bench.mutations import mutants, seeds, transform_mutants, transform_seeds
 from janus.bench.pictures import noise_picture
 from janus.cli import main
+from janus.codec import decode
 from janus.figures.measured import agreement_figure, run_figure
 from janus.runtime.agreement import _for_figures
 from janus.runtime.netns import ShapedNamespaces, why_not_here
@@ -48,6 +49,18 @@ def test_mutants_are_refused_or_harmless():
     assert set(row["outcomes"]) <= {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "no request", "fits"}
     assert row["outcomes"]["INVALID_ARGUMENT"] > 500
     assert list(mutants(HALF, 20, 1)) == list(mutants(HALF, 20, 1))
+
+
+def test_mutants_of_the_transform_codec_are_refused_or_harmless():
+    """The same for payloads of the codec with a codebook; what is mutated would have been decoded."""
+    book = noise_codebook(HALF)
+    for data in transform_seeds(HALF, book):
+        assert decode(data, book=book).x.shape[0] in (1, 2)
+    row = transform(HALF, 1500, seed=5)
+
+    assert row["outcomes"]["refused"] > 1000
+    assert sum(row["outcomes"].values()) == 1500
+    assert list(transform_mutants(HALF, book, 20, 1)) == list(transform_mutants(HALF, book, 20, 1))
 
 
 @pytest.mark.skipif(why_not_here() is not None, reason=f"{why_not_here()}.")

@@ -23,6 +23,7 @@ from janus.errors import JanusError
 from janus.merging import TokenState
 from janus.models import load_model
 from janus.runtime.half import open_half
+from janus.runtime.requests import Limits, Refused, read_work, tokens_request
 from janus.schedule import MergeSchedule
 from janus.transform import Codebook, read_codebook
 from janus.transform.codebook import LOW, OCTAVE, step_index
@@ -341,7 +342,7 @@ def test_an_outlier_dimension_is_carried():
 
 
 def test_a_model_with_an_outlier_channel_is_calibrated():
-    """A channel of massive activations has its own component, and the answer stays: at a fifth of int8's bytes."""
+    """A channel of massive activations gets its own component, and the answer stays: at a fifth of int8's bytes."""
     loud = deepcopy(listening().vit.model)
     with torch.no_grad():
         loud.pos_embed[..., 5] *= 1000
@@ -402,6 +403,15 @@ def test_without_a_codebook_there_is_no_transform():
     """The sentence says how one is made."""
     with pytest.raises(JanusError, match="needs a codebook; make one with `janus calibrate`, or choose int8"):
         encode(state_of(), CODEC, split=SPLIT)
+
+
+def test_a_cloud_without_a_codebook_refuses_the_payload():
+    """With a status and a sentence, before it decodes anything."""
+    model, plan = listening(), listening().vit.plan(MergeSchedule(family="constant", level=6))
+    data = encode(state_of(batch=1), CODEC, book=codebook(), split=SPLIT).data
+
+    with pytest.raises(Refused, match="it needs a codebook, and this end has none"):
+        read_work(tokens_request(model, SPLIT, plan.removed, data), model, Limits())
 
 
 def test_more_images_than_one_payload_holds():

@@ -1,4 +1,4 @@
-"""`janus bench fuzz`: mutated requests against the decoder, and through the wire against a serving cloud."""
+"""`janus bench fuzz`: mutated requests against the decoders, and through the wire against a serving cloud."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ import grpc
 import numpy as np
 import psutil
 
-from janus.bench.mutations import mutants, seeds
+from janus.bench.mutations import mutants, seeds, transform_mutants
+from janus.bench.pictures import noise_picture
 from janus.bench.timing import Spread
+from janus.calibrate import FEWEST_IMAGES, calibrate
 from janus.cli.common import document, emit
+from janus.codec import decode
 from janus.errors import JanusError
 from janus.models import load_model
 from janus.progress import bar
@@ -22,6 +25,7 @@ from janus.runtime.janus_pb2 import FinishReply, FinishRequest
 from janus.runtime.pair import LocalPair
 from janus.runtime.requests import Limits, Refused, read_work
 from janus.runtime.service import SERVICE
+from janus.transform import Codebook
 from janus.units import BYTES_PER_MIB, s_to_ms
 
 DEADLINE_S = 10.0
@@ -62,6 +66,45 @@ def decoder(half: Half, count: int, seed: int, echo=lambda line: None) -> dict:
         "target": "decoder", "requests": count, "outcomes": dict(outcomes), "slowest_ms": round(s_to_ms(slowest), 1),
         "grown_mib": round((max(peak, process.memory_info().rss) - before) / BYTES_PER_MIB, 1),
     }  # fmt: skip
+
+
+def transform(half: Half, count: int, seed: int) -> dict:
+    """Mutated payloads of the codec ``transform`` through its decoder, with a codebook of the fuzzed model.
+
+    Raises:
+        Exception: Whatever gets out that is not a refusal.
+        JanusError: If tokens come out that are not finite.
+    """
+    book = noise_codebook(half)
+    outcomes: Counter[str] = Counter()
+    slowest, process = 0.0, psutil.Process()
+    before = peak = process.memory_info().rss
+    mutated = transform_mutants(half, book, count, seed)
+    for number, data in enumerate(bar(mutated, total=count, unit="mutant", title="transform")):
+        start = time.perf_counter()
+        try:
+            state = decode(data, book=book)
+        except JanusError:
+            outcomes["refused"] += 1
+        else:
+            outcomes["fits"] += 1
+            if not state.x.isfinite().all():
+                raise JanusError(f"mutant {number} of seed {seed} decodes to tokens that are not finite.")
+        slowest = max(slowest, time.perf_counter() - start)
+        if number % EVERY == 0:
+            peak = max(peak, process.memory_info().rss)
+    return {
+        "target": "transform", "requests": count, "outcomes": dict(outcomes), "slowest_ms": round(s_to_ms(slowest), 1),
+        "grown_mib": round((max(peak, process.memory_info().rss) - before) / BYTES_PER_MIB, 1),
+    }  # fmt: skip
+
+
+def noise_codebook(half: Half) -> Codebook:
+    """Calibrated on noise: for a model whose payloads nobody wants to read."""
+    height, width = half.vit.input_size
+    pixels = (noise_picture(seed, height, width) for seed in range(FEWEST_IMAGES))
+    splits = sorted({1, half.vit.depth // 2, half.vit.depth - 1})
+    return calibrate(half.vit, pixels, name=half.name, preprocess=half.preprocess, splits=splits)
 
 
 def wire(pair: LocalPair, count: int, seed: int, echo=lambda line: None) -> dict:
@@ -110,7 +153,7 @@ def logits(reply: bytes) -> np.ndarray:
 
 @click.command("fuzz")
 @click.option("--model", "name", default="test_vit", show_default=True, help="timm tag; random weights.")
-@click.option("--requests", type=click.IntRange(1), default=2000, show_default=True, help="Against each of the two.")
+@click.option("--requests", type=click.IntRange(1), default=2000, show_default=True, help="Against each of the three.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 def command(name, requests, seed, as_json):
@@ -120,7 +163,11 @@ def command(name, requests, seed, as_json):
         click.echo(line, err=as_json)
 
     with LocalPair(load_model(name, pretrained=False).model) as pair:
-        rows = [decoder(pair.half, requests, seed, echo), wire(pair, requests, seed + 1, echo)]
+        half = pair.half
+        rows = [
+            decoder(half, requests, seed, echo), wire(pair, requests, seed + 1, echo),
+            transform(half, requests, seed + 2),
+        ]  # fmt: skip
     for row in rows:
         echo(f"{row}")
     emit(document(rows, model=name, seed=seed), as_json=as_json)

@@ -15,6 +15,8 @@ from janus.runtime.half import Half
 from janus.runtime.janus_pb2 import FinishRequest
 from janus.runtime.requests import picture_request, tokens_request
 from janus.schedule import MergeSchedule
+from janus.transform import Codebook
+from janus.transform.wire import HEADER as TRANSFORM_HEADER
 
 ENCODINGS = ("raw", "png", "jpeg85", "webp80", "avif60")
 INTERESTING = (0, 1, 2, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1)
@@ -43,6 +45,43 @@ def mutants(half: Half, count: int, seed: int) -> Iterator[bytes]:
     ways: tuple[Callable, ...] = (_any_byte, _any_byte, _fields, _header, _body, _body, _picture, _junk)
     for _ in range(count):
         yield chance.choice(ways)(chance, chance.choice(good), good)
+
+
+def transform_seeds(half: Half, book: Codebook) -> list[bytes]:
+    """Good payloads of the codec ``transform``: merged and not, of one image and of two, fine and coarse."""
+    height, width = half.vit.input_size
+    pixels = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    made = []
+    for level in (0.0, 0.3):
+        removed = half.vit.plan(MergeSchedule(level=level)).removed
+        for batch in (1, 2):
+            with torch.inference_mode():
+                state = half.vit.embed(half.preprocess.normalise(pixels[:batch]))
+            for at, split in zip((0, *book.splits), book.splits, strict=False):
+                with torch.inference_mode():
+                    state = half.vit.blocks(state, at, split, removed)
+                made += [encode(state, codec, book=book, split=split).data for codec in ("transform0.01", "transform1")]
+    return made
+
+
+def transform_mutants(half: Half, book: Codebook, count: int, seed: int) -> Iterator[bytes]:
+    """So many mutated payloads, most with a right checksum; the same seed gives the same."""
+    chance, good = random.Random(seed), transform_seeds(half, book)
+    for _ in range(count):
+        data, what = chance.choice(good), chance.random()
+        if what < 0.2:
+            yield damaged(chance, data)
+            continue
+        values, body = list(TRANSFORM_HEADER.unpack(data[: TRANSFORM_HEADER.size])), data[TRANSFORM_HEADER.size :]
+        if what < 0.5:
+            at = chance.randrange(1, 6)
+            low, high = (-128, 127) if at == 3 else (0, (1 << 8) - 1 if at < 4 else (1 << 16) - 1)
+            values[at] = min(max(chance.choice((*range(70), *INTERESTING)), low), high)
+        else:
+            body = damaged(chance, body)
+            body = body[: len(body) // 4 * 4]
+        front = TRANSFORM_HEADER.pack(*values)[:-4]
+        yield front + zlib.crc32(body, zlib.crc32(front)).to_bytes(4, "little") + body
 
 
 def _any_byte(chance: random.Random, request: FinishRequest, good) -> bytes:

@@ -208,5 +208,6 @@ def lzw(state: TokenState) -> tuple[bytes, dict]:
     data = encode(state, "fp32").data
     file = io.BytesIO()
     Image.frombytes("L", (len(data), 1), data).save(file, "TIFF", compression="tiff_lzw")
+    file.seek(0)
     packed = sum(TiffImageFile(file).tag_v2[STRIP_BYTES])
     return file.getvalue()[:packed], {"tokens": packed}

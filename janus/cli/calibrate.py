@@ -33,7 +33,7 @@ DEFAULT_SPLITS = (2, 4, 6, 8, 10, 11)
 def command(name, weights, at_random, images, limit, splits, families, fit, threads, out, as_json):
     """Make the codebook that the codec transform needs: at each split a mean, a basis, scales and tables.
 
-    Both ends of a split must have the same one; they compare its SHA-256 when they connect.
+    Both ends of a split must have the same one: a payload names it by its SHA-256, and no other decodes it.
     """
     check_out(out)
     if at_random and weights is not None:
@@ -59,7 +59,7 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
     pixels = bar(calibration_pixels(chosen, preprocess, limit, seen), total=limit, unit="picture", title="calibrate")
     book = calibrate(
         vit, pixels, name=loaded.name, preprocess=preprocess, splits=wanted,
-        schedules=schedules(families, (), None) if families else None,
+        schedules=schedules(families, (), None, loaded.name) if families else None,
         facts={"set": chosen.facts, "fit": fit, "pictures": seen},
     )  # fmt: skip
     book.write(out)

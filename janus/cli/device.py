@@ -79,9 +79,15 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     from janus.runtime.session import RunSettings, Session
     from janus.schedules import family_of
     from janus.split import Plan, check_split
+    from janus.transform.shelf import transform_step
 
     check_policy(policy)
     check_slo(slo_ms)
+    if transform_step(codec) is not None:
+        raise JanusError(
+            f"codec {codec}: a cloud has no codebook, so it could not decode this; choose int8, or run it in one "
+            f"process with `janus evaluate --codec {codec}`."
+        )
     if level is not None and split is None:
         raise JanusError(f"--level {level:g} goes with --split: a policy chooses its levels itself.")
     if threads:

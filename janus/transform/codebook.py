@@ -175,7 +175,7 @@ class Codebook:
 
     @cached_property
     def digest(self) -> bytes:
-        """SHA-256 over all that coding depends on (32 bytes): what the two ends compare."""
+        """SHA-256 over all that coding depends on (32 bytes); a payload names its codebook by the first four."""
         digest = hashlib.sha256(f"{FORMAT} {self.model} {self.key} {self.tokens}\n".encode())
         for name, tensor in sorted(self._tensors().items()):
             digest.update(f"{name} {tensor.dtype.str} {tensor.shape}\n".encode())
