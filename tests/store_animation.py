@@ -1,4 +1,4 @@
-"""Make data/pictures/workbench.webp, the README's animation, and workbench.png: `python tests/store_animation.py`.
+"""Make the README's animation and picture, data/pictures/workbench.*: `python tests/store_animation.py`.
 
 The workbench is moved in Chromium as the browser tests move it, without $JANUS_SHARED, so that it has the demo model
 and pictures that Janus drew. Each frame is a picture of the screen at rest; only how long it is shown is made up, and
@@ -27,13 +27,14 @@ PAPER, INK, STRIP = "white", "#222222", 34
 # Stored profiles and a level that is Janus's to choose: the same on every machine.
 STILL = "janus1?device=2-core+EPYC+(stored)&cloud=V100+(derived)&uplink_mbps=10&slo_ms=20"
 START = STILL.replace("=10&", "=1&") + "&follow=no"
-# Every step of the slider is pressed, every other one is shown: a reader follows no more.
+# Every step is pressed, every other one is shown: a reader follows no more, and a page has to be light.
 SWEPT = [step for step in round_steps(0.1, 1000) if 1 <= step <= 50]
 # A page key moves a slider by five of its steps.
 PAGE, PAGES = 0.05, 10
 TRACE, LESSON = "5G, driving (generated)", "A tunnel"
-LIVE = """() => (document.querySelector('.janus-sentence').textContent
-    .match(/Live[^:]*:[^:]*?on [\\d,]+[^.]*/) ?? [''])[0]"""
+LIVE = (
+    "() => (document.querySelector('.janus-sentence').textContent.match(/Live[^:]*:[^:]*?on [\\d,]+[^.]*/) ?? [''])[0]"
+)
 
 
 class Reel:
@@ -43,7 +44,7 @@ class Reel:
         self._book = book
         self.frames: list[tuple[Image.Image, int, str]] = []
 
-    def take(self, says: str, shown_ms: int) -> None:
+    def take(self, text: str, shown_ms: int) -> None:
         """The screen as it is, at rest but for what runs behind it."""
         page = self._book.page
         self._book.idle()
@@ -51,7 +52,7 @@ class Reel:
         # What was sent is drawn, and what was drawn is on the screen.
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         png = page.locator(".janus-explorer").first.screenshot(animations="disabled")
-        self.frames.append((Image.open(io.BytesIO(png)).convert("RGB"), shown_ms, says))
+        self.frames.append((Image.open(io.BytesIO(png)).convert("RGB"), shown_ms, text))
 
     def developed(self) -> list[Image.Image]:
         """All frames in one size, with what is said below them."""
@@ -59,12 +60,12 @@ class Reel:
         height = max(frame.height for frame, _, _ in self.frames)
         font = ImageFont.load_default(size=19)
         sheets = []
-        for frame, _, words in self.frames:
+        for frame, _, text in self.frames:
             sheet = Image.new("RGB", (width, height + STRIP), PAPER)
             sheet.paste(frame)
             draw = ImageDraw.Draw(sheet)
             draw.rectangle((0, height, width, height + STRIP), fill=INK)
-            draw.text((12, height + STRIP / 2), words, fill=PAPER, font=font, anchor="lm")
+            draw.text((12, height + STRIP / 2), text, fill=PAPER, font=font, anchor="lm")
             sheets.append(sheet)
         return sheets
 
@@ -85,7 +86,8 @@ def show(book: Book, reel: Reel) -> None:
         level = f"{step * PAGE:g}"
         book.press(control("Level", handle), "PageUp")
         says(book, ".janus-sentence", f"level {level}")
-        reel.take(f"Level of merging, by the page keys: α = {level}", 600 if step == PAGES else 150)
+        if step % 2 == PAGES % 2:
+            reel.take(f"Level of merging, by the page keys: α = {level}", 600 if step == PAGES else 300)
 
     page.locator(button("Evaluate")).press("Enter")
     said = ""
@@ -133,6 +135,7 @@ def main() -> None:
             book.page.wait_for_function(NOT_BUSY, timeout=240_000)
             says(book, ".janus-sentence", "Live", timeout_s=240)
             book.page.wait_for_function(NOT_BUSY, timeout=240_000)
+            book.page.evaluate("document.activeElement.blur()")
             first.take("", 0)
             show(book, reel)
             book.close()

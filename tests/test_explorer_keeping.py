@@ -313,7 +313,7 @@ def test_drawings_hold_their_provenance(full, tmp_path):
             assert picture.width > 1000 and len(picture.convert("RGB").getcolors(1 << 24)) > 20
         assert full.state in words and "hardware" in words
     svg = (tmp_path / "janus-latency.svg").read_text()
-    assert "modelled latency, ms" in svg and "Modelled latency by split" in svg
+    assert "modelled, ms" in svg and "Modelled latency by split" in svg
 
 
 def test_a_drawing_shows_what_the_figure_shows():

@@ -77,7 +77,7 @@ def latency_figure(
     )  # fmt: skip
     top = table.attrs["top_ms"] if measured is None else measured.attrs["top_ms"]
     points = _points(measured)
-    layout = base(f"Modelled latency by split, {level}", "split: blocks on the device", "modelled latency, ms")
+    layout = base(f"Modelled latency by split, {level}", "split: blocks on the device", "modelled, ms")
     layout["barmode"] = "stack"
     layout["bargap"] = 0.25
     tried = [row for row in rows if row.candidate or row.chosen or row.position < 0]
