@@ -64,7 +64,9 @@ def type_into(book, selector: str, text: str) -> None:
 
 def drag(book, name: str, pixels: int) -> None:
     """Take a slider's handle with the mouse and put it down elsewhere."""
-    place = book.page.locator(control(name, ".noUi-handle")).first.bounding_box()
+    handle = book.page.locator(control(name, ".noUi-handle")).first
+    handle.scroll_into_view_if_needed()
+    place = handle.bounding_box()
     x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
     mouse = book.page.mouse
     mouse.move(x, y)
@@ -92,6 +94,11 @@ def drawn_again(book, before: str) -> None:
 def says(book, where: str, words: str, timeout_s: float = 30) -> None:
     """Wait until something there says that."""
     book.page.wait_for_function(SAYS, arg=[where, words], timeout=timeout_s * 1000)
+
+
+def says_no_more(book, where: str, words: str) -> None:
+    """Wait until nothing there says that."""
+    book.page.wait_for_function(f"(asked) => !({SAYS})(asked)", arg=[where, words])
 
 
 def settled(book) -> None:
