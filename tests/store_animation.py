@@ -141,7 +141,7 @@ def main() -> None:
             book.close()
         finally:
             server.close()
-    first.frames[0][0].quantize(256).save(PICTURE, "PNG", optimize=True)
+    first.frames[0][0].save(PICTURE, "PNG", optimize=True)
     sheets = reel.developed()
     sheets[0].save(
         ANIMATION, "WEBP", save_all=True, append_images=sheets[1:], duration=[shown for _, shown, _ in reel.frames],
