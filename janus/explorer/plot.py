@@ -31,9 +31,12 @@ export default {{
       if (gone || !el.clientWidth) return;
       const {{ data, layout }} = figure === drawn ? el : JSON.parse(figure);
       const place = size(layout.height);
-      if (figure !== drawn) await plotly.react(el, data, {{ ...layout, ...place }}, model.get("config"));
-      else if (place.width !== layout.width || place.height !== layout.height) await plotly.relayout(el, place);
+      const fits = place.width === layout.width && place.height === layout.height;
+      const drawing = figure === drawn ? fits || plotly.relayout(el, place)
+        : plotly.react(el, data, {{ ...layout, ...place }}, model.get("config"));
       drawn = figure;
+      // A promise that plotly.js does not keep must not hold up what comes next.
+      await Promise.race([drawing, new Promise((late) => setTimeout(late, 1000))]);
     }};
     // One after the other: plotly.js loses its way in a figure that it is asked to draw while it draws it.
     let turn = Promise.resolve();
