@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from conftest import CHECKOUT
 from lab_harness import AppServer, Watched
-from workbench_page import FIGURES, KERNEL, NOT_BUSY, SHOTS, control, menu
+from workbench_page import FIGURES, KERNEL, NOT_BUSY, SHOTS, control, drawn, menu, redrawn, says
 
 PROSE = "The mean is $\\bar{x}$, and the code below is nobody's business."
 CODE = "import ipywidgets\nprint('said')\nipywidgets.Button(description='push', icon='play')"
@@ -43,17 +43,14 @@ def test_the_workbench_is_alone_on_its_page_and_answers(open_app):
 
     # The figure comes to the plan of the controls, although the kernel began before the page was there.
     level = page.locator(control("Level", "input")).first.input_value()
-    page.wait_for_function(
-        "([figures, words]) => document.querySelector(figures).textContent.includes(words)",
-        arg=[FIGURES, f"level {level}"],
-    )
+    says(app, FIGURES, f"level {level}")
 
     page.locator(menu("Device")).select_option(label="2-core EPYC (stored)")
     page.wait_for_function("() => document.querySelector('.janus-sentence').textContent.includes('19.6')")
-    sentence, figures = app.text(".janus-sentence"), app.text(FIGURES)
+    sentence, figures = app.text(".janus-sentence"), drawn(app)
     app.press(control("Split", ".noUi-handle"), "ArrowLeft")
     assert "with the split you chose" in app.changed(".janus-sentence", sentence)
-    app.changed(FIGURES, figures)
+    redrawn(app, figures)
     SHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SHOTS / "app-dark.png")
 
