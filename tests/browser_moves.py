@@ -13,6 +13,7 @@ import pytest
 from lab_harness import Book
 from workbench_page import (
     BEYOND,
+    CONTRAST,
     FITTED,
     NOT_BUSY,
     PLAIN,
@@ -34,17 +35,6 @@ from workbench_page import (
     type_into,
 )
 
-# Contrast of a text in the figures against the page, as WCAG 2 counts it.
-CONTRAST = """() => {
-    const light = (colour) => {
-        const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((v) => v / 255)
-            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const text = light(getComputedStyle(document.querySelector('.janus-figures .xtick text')).fill);
-    const page = light(getComputedStyle(document.querySelector('.jp-NotebookPanel-notebook')).backgroundColor);
-    return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
-}"""
 # What the sentence, and where it can be seen there the figures, say of a number.
 SLIDERS = {
     "Bandwidth": ("Under {} Mbit/s", ""),
@@ -99,7 +89,9 @@ def test_every_slider_moves_sentence_box_and_figures(book, moved_by):
     for number, name in enumerate(("Level", "Split")):
         auto = book.page.locator(tick("auto", number))
         assert not auto.is_checked()
+        before = drawn(book)
         auto.press("Space") if moved_by == "key" else auto.click()
+        redrawn(book, before)
         assert auto.is_checked()
         says_no_more(book, ".janus-sentence", f"the {name.lower()} you chose")
 
@@ -266,7 +258,7 @@ def test_a_state_is_copied_and_pasted(book):
     type_into(book, control("Split", "input"), "5")
     says(book, ".janus-sentence", "cut after block 5")
     says(book, ".janus-stage .infolayer", "cut after 5")
-    sentence = book.text(".janus-sentence")
+    sentence, figures = book.text(".janus-sentence"), drawn(book)
     book.page.locator(".janus-copy").click()
     book.page.wait_for_selector('.janus-copy:text-is("Copied")')
     state = book.page.evaluate("navigator.clipboard.readText()")
@@ -274,7 +266,7 @@ def test_a_state_is_copied_and_pasted(book):
     restore(book, state, "Under 23 Mbit/s")
 
     assert book.text(".janus-sentence") == sentence
-    says(book, ".janus-stage .infolayer", "cut after 5")
+    drawn_again(book, figures)
     type_into(book, ".janus-state input", "janus1?split=99")
     book.page.wait_for_selector(".janus-banner [role=alert]")
     assert book.text(".janus-sentence") == sentence

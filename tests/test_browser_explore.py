@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from workbench_page import (
     BEYOND,
+    CONTRAST,
     FITTED,
     KERNEL,
     NOT_BUSY,
@@ -19,18 +20,6 @@ from workbench_page import (
     theme,
     type_into,
 )
-
-# Contrast of a text in the figures against the page, as WCAG 2 counts it.
-CONTRAST = """() => {
-    const light = (colour) => {
-        const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((v) => v / 255)
-            .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const text = light(getComputedStyle(document.querySelector('.janus-figures .xtick text')).fill);
-    const page = light(getComputedStyle(document.querySelector('.jp-NotebookPanel-notebook')).backgroundColor);
-    return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
-}"""
 
 
 @pytest.fixture
