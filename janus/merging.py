@@ -5,6 +5,9 @@ Written from Bolya et al., "Token Merging: Your ViT But Faster", ICLR 2023 (arXi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +15,21 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from janus.errors import JanusError
+
+_as_product: ContextVar[bool] = ContextVar("as_product", default=False)
+
+
+@contextmanager
+def merging_as_product() -> Iterator[None]:
+    """Merge by comparisons and one small matrix product in here, as compilers of static graphs like it.
+
+    The pairs are the same, ties included; the averages differ by rounding. Eager PyTorch is slower this way.
+    """
+    token = _as_product.set(True)
+    try:
+        yield
+    finally:
+        _as_product.reset(token)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,22 +113,53 @@ def merge(state: TokenState, metric: Float[Tensor, "b n d"], r: int) -> TokenSta
     if r == 0:
         return state
     leaving, target, kept = _match(state, metric, r)
+    if _as_product.get():
+        x, grown = _average_as_product(state, leaving, target, kept)
+    else:
+        x, grown = _average(state, leaving, target, kept)
+    return TokenState(
+        x=x,
+        sizes=grown,
+        protected=tuple(range(len(state.protected))),
+        source=None if state.source is None else _follow(state.source, n, kept, leaving, target),
+        grid=state.grid,
+    )
 
+
+def _average(state: TokenState, leaving, target, kept) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b m"]]:
+    """The tokens that are kept, with those that leave averaged into their partners, and all sizes."""
+    batch, n, width = state.x.shape
+    m = kept.shape[1]
     # Rows of the flattened [B * n, C] tokens: index_select and index_add_ there are the cheapest gather and scatter
     # that eager PyTorch has on a CPU.
-    take, leave, into = _rows(kept, n), _rows(leaving, n), _rows(target, n - r)
+    take, leave, into = _rows(kept, n), _rows(leaving, n), _rows(target, m)
     sizes = state.sizes if state.sizes is not None else torch.ones(batch, n, device=state.x.device)
     weighted = state.x if state.sizes is None else state.x * sizes[..., None]
     rows, flat = weighted.reshape(batch * n, width), sizes.reshape(-1)
     total = rows.index_select(0, take).index_add_(0, into, rows.index_select(0, leave))
     grown = flat.index_select(0, take).index_add_(0, into, flat.index_select(0, leave))
-    return TokenState(
-        x=(total / grown[:, None]).to(state.x.dtype).view(batch, n - r, width),
-        sizes=grown.view(batch, n - r),
-        protected=tuple(range(len(state.protected))),
-        source=None if state.source is None else _follow(state.source, n, kept, leaving, target),
-        grid=state.grid,
-    )
+    return (total / grown[:, None]).to(state.x.dtype).view(batch, m, width), grown.view(batch, m)
+
+
+def _average_as_product(state: TokenState, leaving, target, kept):
+    """The same as `_average`, with a product of who joins whom in place of a scatter, and the weights folded into it."""
+    batch, n, width = state.x.shape
+    take, leave = _rows(kept, n), _rows(leaving, n)
+    joins = (torch.arange(kept.shape[1], device=kept.device)[:, None] == target[:, None, :]).float()
+    if state.sizes is None:
+        grown = 1 + joins.sum(-1)
+        staying = 1 / grown
+    else:
+        flat = state.sizes.reshape(-1)
+        before = flat.index_select(0, take).view(kept.shape)
+        joins = joins * flat.index_select(0, leave).view(batch, 1, -1)
+        grown = before + joins.sum(-1)
+        staying = before / grown
+    rows = state.x.reshape(batch * n, width)
+    mine = rows.index_select(0, take).view(batch, -1, width)
+    theirs = rows.index_select(0, leave).view(batch, -1, width)
+    weights = (joins / grown[..., None]).to(rows.dtype)
+    return mine * staying[..., None].to(rows.dtype) + weights @ theirs, grown
 
 
 @torch.no_grad()  # which tokens pair up is a choice, not a function to differentiate
@@ -128,9 +177,12 @@ def _match(
         metric = metric.float()  # eight bits of mantissa would make ties of near neighbours
     metric = metric / metric.norm(dim=-1, keepdim=True).clamp_min(1e-12)
     similarity, partner = (metric[:, go_at] @ metric[:, stay_at].transpose(1, 2)).max(dim=-1)
-    # A stable sort, so that equal patches (a blank sky) merge alike everywhere.
-    best = similarity.argsort(dim=-1, descending=True, stable=True)
-    go, left = best[:, :r], best[:, r:].sort(dim=-1).values
+    if _as_product.get():
+        go, left = _best_by_rank(similarity, r)
+    else:
+        # A stable sort, so that equal patches (a blank sky) merge alike everywhere.
+        best = similarity.argsort(dim=-1, descending=True, stable=True)
+        go, left = best[:, :r], best[:, r:].sort(dim=-1).values
 
     position = torch.arange(n, device=metric.device)
     target = partner.gather(1, go) + (p + left.shape[1])
@@ -139,6 +191,18 @@ def _match(
     batch = metric.shape[0]
     kept = torch.cat([first.expand(batch, -1), go_position[left], stay_position.expand(batch, -1)], dim=1)
     return go_position[go], target, kept
+
+
+def _best_by_rank(similarity: Float[Tensor, "b g"], r: int) -> tuple[Int[Tensor, "b r"], Int[Tensor, "b left"]]:
+    """Positions of the r best, and of the others, ascending each: what a stable sort gives, by counting instead."""
+    count = similarity.shape[1]
+    position = torch.arange(count, device=similarity.device)
+    mine, other = similarity[:, :, None], similarity[:, None, :]
+    before = (other > mine) | ((other == mine) & (position[None, :] < position[:, None]))
+    leaves = before.sum(-1) < r
+    # One sort for both: those that leave come behind all others, each in order.
+    order = (position + count * leaves).topk(count, largest=False).values
+    return order[:, count - r :] - count, order[:, : count - r]
 
 
 def _rows(positions: Int[Tensor, "b k"], stride: int) -> Int[Tensor, " rows"]:
