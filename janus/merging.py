@@ -108,7 +108,7 @@ def merge(state: TokenState, metric: Float[Tensor, "b n d"], r: int) -> TokenSta
         raise JanusError(f"r {r} is negative: give the number of tokens to remove, 0 or more.")
     if metric.shape[:2] != state.x.shape[:2]:
         raise JanusError(f"metric {tuple(metric.shape)} must have a row for each token of {tuple(state.x.shape[:2])}.")
-    batch, n, width = state.x.shape
+    n = state.n_tokens
     r = min(r, (n - len(state.protected)) // 2)
     if r == 0:
         return state
@@ -142,7 +142,7 @@ def _average(state: TokenState, leaving, target, kept) -> tuple[Float[Tensor, "b
 
 
 def _average_as_product(state: TokenState, leaving, target, kept):
-    """The same as `_average`, with a product of who joins whom in place of a scatter, and the weights folded into it."""
+    """The same, with a product of who joins whom in place of a scatter, and the weights folded into it."""
     batch, n, width = state.x.shape
     take, leave = _rows(kept, n), _rows(leaving, n)
     joins = (torch.arange(kept.shape[1], device=kept.device)[:, None] == target[:, None, :]).float()

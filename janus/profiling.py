@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import torch
 
+from janus.backends import Backend, Part
 from janus.codec import check_codec, decode, encode
 from janus.errors import JanusError
 from janus.merging import TokenState
@@ -62,6 +63,7 @@ def measure_profile(
     codec: str = "int8",
     name: str | None = None,
     batches: Iterable[int] = (),
+    backend: Backend | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> LatencyProfile:
     """Time embed, head, blocks with and without merging, encode and decode, where the model's weights are.
@@ -72,9 +74,10 @@ def measure_profile(
         codec: Token codec whose encoding and decoding is timed.
         name: What legends call this machine; its processor by default.
         batches: Batch sizes above 1 to time the blocks at as well, for clouds that batch.
+        backend: What runs embed, head and blocks; None for the model itself. What it compiles is compiled first.
         progress: Wraps the rounds, for a progress bar.
     """
-    bench = ProfileBench(vit, effort, codec=codec, batches=batches)
+    bench = ProfileBench(vit, effort, codec=codec, batches=batches, backend=backend)
     busy = _busy_share()
     # Before and after, the smaller of both: a busy moment can only make it look longer.
     wake_ms = bench.wake_ms(WAKES)
@@ -114,13 +117,23 @@ class ProfileBench:
             ("decode", n).
     """
 
-    def __init__(self, vit: OpenViT, effort: Effort, *, codec: str = "int8", batches: Iterable[int] = ()):
+    def __init__(
+        self,
+        vit: OpenViT,
+        effort: Effort,
+        *,
+        codec: str = "int8",
+        batches: Iterable[int] = (),
+        backend: Backend | None = None,
+    ):
         parameter = next(vit.model.parameters())
+        self.backend = None if backend is None or backend.name == "eager" else backend
         self.vit, self.codec = vit, check_codec(codec)
         self.device, self.dtype = parameter.device, parameter.dtype
         self.sizes_bytes: dict[int, int] = {}
         with torch.inference_mode():
             self.cases = self._cases(_counts(vit, effort), effort.shares, sorted(set(batches) - {1}))
+            self._third = self._blocks(self.state(1, vit.tokens), 0, max(vit.depth // 3, 1))
 
     def _cases(self, counts: list[int], shares: tuple[float, ...], batches: list[int]) -> dict[tuple, Callable]:
         vit = self.vit
@@ -128,12 +141,18 @@ class ProfileBench:
         images = torch.rand(1, *frame, *vit.geometry.input_shape, device=self.device, dtype=self.dtype)
         full = self.state(1, vit.tokens)
         cases: dict[tuple, Callable] = {("embed",): lambda: vit.embed(images), ("head",): lambda: vit.head(full)}
+        if self.backend is not None:
+            no_blocks = partial(Part, removed=(), tokens=vit.tokens)
+            cases = {
+                ("embed",): partial(self.backend.prepare(no_blocks(start=0, stop=0, embed=True)), images),
+                ("head",): partial(self.backend.prepare(no_blocks(start=vit.depth, stop=vit.depth, head=True)), full),
+            }
         for n in counts:
             most = (n - len(vit.protected)) // 2
             for r in sorted({0, *(min(max(round(share * n), 1), most) for share in shares)}):
-                cases["block", n, r] = partial(self.through, self.state(1, n, merged=r > 0), r)
+                cases["block", n, r] = self._blocks(self.state(1, n, merged=r > 0), r, vit.depth)
             for b in batches:
-                cases["batch", b, n] = partial(self.through, self.state(b, n), 0)
+                cases["batch", b, n] = self._blocks(self.state(b, n), 0, vit.depth)
         for n in (counts[0], counts[len(counts) // 2], counts[-1]):
             state = self.state(1, n, merged=True)
             data = encode(state, self.codec).data
@@ -142,15 +161,23 @@ class ProfileBench:
             cases["decode", n] = lambda data=data: decode(data).x.to(self.device)
         return cases
 
+    def _blocks(self, state: TokenState, r: int, depth: int) -> Callable:
+        """The same tokens through each of the first ``depth`` blocks once, merging r in it."""
+        if self.backend is None:
+            return partial(self.through, state, r, depth)
+        part = Part(start=0, stop=depth, removed=(r,) * depth, tokens=state.n_tokens, merged=state.sizes is not None,
+                    batch=state.x.shape[0], apart=True)  # fmt: skip
+        return partial(self.backend.prepare(part), state)
+
     def state(self, batch: int, n: int, *, merged: bool = False) -> TokenState:
         """Random tokens; with sizes if they are to look merged."""
         x = torch.randn(batch, n, self.vit.width, device=self.device, dtype=self.dtype)
         sizes = torch.ones(batch, n, device=self.device) if merged else None
         return TokenState(x=x, sizes=sizes, protected=self.vit.protected)
 
-    def through(self, state: TokenState, r: int) -> None:
-        """The same tokens through every block once."""
-        for i in range(self.vit.depth):
+    def through(self, state: TokenState, r: int, depth: int) -> None:
+        """The same tokens through each of the first ``depth`` blocks once."""
+        for i in range(depth):
             self.vit.layer(i, state, r)
 
     def time_ms(self, run: Callable) -> float:
@@ -170,12 +197,10 @@ class ProfileBench:
     @torch.inference_mode()
     def wake_ms(self, rounds: int) -> float:
         """How much longer a third of the blocks takes after a wait than right after itself; medians, in turn."""
-        state = self.state(1, self.vit.tokens)
 
         def run() -> None:
             self.cases["embed",]()
-            for i in range(max(self.vit.depth // 3, 1)):
-                self.vit.layer(i, state, 0)
+            self._third()
 
         late = []
         for _ in range(rounds):
@@ -220,7 +245,7 @@ class ProfileBench:
             torch_device=self.device.type,
             dtype=str(self.dtype).removeprefix("torch."),
             threads=torch.get_num_threads() if self.device.type == "cpu" else 0,
-            backend="eager",
+            backend="eager" if self.backend is None else self.backend.name,
             date=datetime.date.today().isoformat(),
             embed_ms=median["embed",],
             head_ms=median["head",],

@@ -33,6 +33,7 @@ ROOMS = (
     "models",
     "configuration",
     "data",
+    "backends",
     "apart",
     "calibrate",
     "standing",

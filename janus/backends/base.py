@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -12,7 +13,7 @@ from janus.merging import TokenState
 from janus.vit import OpenViT
 
 # From pictures or tokens to tokens or logits, fp32; safe to call from several threads.
-Runner = Callable[[Tensor | TokenState], Tensor | TokenState]
+Runner = Callable[[Tensor | TokenState], Any]
 
 
 class Backend(ABC):

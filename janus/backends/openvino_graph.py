@@ -87,7 +87,7 @@ class OpenVino(Backend):
         graph = frontend.convert(frontend.load(decoder))
         graph.reshape({i: list(example.shape) for i, example in enumerate(examples)})
         if self._bf16:
-            keep_matching_precise(graph)
+            keep_merging_precise(graph)
         return graph
 
     def _import(self, blob: bytes) -> ov.CompiledModel:
@@ -107,13 +107,15 @@ class OpenVino(Backend):
         return run
 
 
-def keep_matching_precise(graph: ov.Model) -> None:
-    """Mark what finds the pairs to merge, from the keys on, so that it stays in fp32 in a graph of bf16.
+def keep_merging_precise(graph: ov.Model) -> None:
+    """Mark what finds the pairs to merge, from the keys on, and the sizes, so that a graph of bf16 has them in fp32.
 
-    Eight bits of mantissa make ties of near neighbours. Only where tokens are matched are values ranked (TopK).
+    Eight bits of mantissa make ties of near neighbours, and do not count beyond 256. Only where tokens are matched are
+    values ranked (TopK), and only sizes have a logarithm or are a second output.
     """
     seen: set[str] = set()
-    waiting = [op for op in graph.get_ops() if op.get_type_name() == "TopK"]
+    waiting = [op for op in graph.get_ops() if op.get_type_name() in ("TopK", "Log")]
+    waiting += [output.get_node() for output in graph.outputs[1:]]
     while waiting:
         op = waiting.pop()
         name = op.get_name()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from janus.cli.common import BACKENDS
 from janus.errors import JanusError
 
 FILE = click.Path(path_type=Path)
@@ -21,6 +22,10 @@ FILE = click.Path(path_type=Path)
 @click.option("--listen", default="127.0.0.1:7000", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of torch.  [default: torch's own choice]")
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), default="eager", show_default=True,
+    help="What runs the blocks; eager does until a plan is compiled.",
+)  # fmt: skip
 @click.option(
     "--max-batch", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images computed at once."
 )
@@ -39,7 +44,7 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--host", "hosts", multiple=True, help="Name or address that devices will call, for --new-credentials.")
 @click.option("--child", is_flag=True, hidden=True)
-def command(name, weights, listen, threads, torch_device, max_batch, max_waiting, tls_cert, tls_key, client_ca,
+def command(name, weights, listen, threads, torch_device, backend, max_batch, max_waiting, tls_cert, tls_key, client_ca,
             token_file, profile_file, emulate, slowdown, folder, hosts, child):  # fmt: skip
     """Serve a model to devices: blocks behind any split and the head, or the whole model on a picture.
 
@@ -66,7 +71,7 @@ def command(name, weights, listen, threads, torch_device, max_batch, max_waiting
     from janus.models import load_model
     from janus.profile import find_profile, load_profile
     from janus.profiling import check_torch_device
-    from janus.runtime.half import open_half
+    from janus.runtime.half import open_half, with_backend
     from janus.runtime.pace import Pace
     from janus.runtime.requests import Limits
     from janus.runtime.server import serve
@@ -75,6 +80,7 @@ def command(name, weights, listen, threads, torch_device, max_batch, max_waiting
         torch.set_num_threads(threads)
     loaded = load_model(name, weights=weights)
     half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name)
+    half = with_backend(half, backend, lambda note: click.echo(note, err=True))
     profile = None if profile_file is None else load_profile(profile_file, for_model=loaded.name)
     pace = (
         None

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# janus.backends.BACKENDS, which brings torch.
+BACKENDS = ("eager", "bf16", "openvino", "openvino-bf16", "compile")
+
+
 class Jobs(click.ParamType):
     """A number of processes, or -1 for all cores."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from janus.cli.common import check_out, document, emit
+from janus.cli.common import BACKENDS, check_out, document, emit
 from janus.errors import JanusError
 from janus.files import write_bytes, write_text
 from janus.progress import bar
@@ -46,11 +46,15 @@ FILE = click.Path(path_type=Path)
 @click.option("--token-file", type=FILE, help="File whose first line is the bearer token.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of torch.  [default: torch's own choice]")
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option(
+    "--backend", type=click.Choice(BACKENDS), default="eager", show_default=True,
+    help="What runs the blocks; eager does until a plan is compiled.",
+)  # fmt: skip
 @click.option("--out", type=FILE, help="Write the table here: .csv or .parquet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the summary.")
 def command(addresses, name, weights, images, fit, policy, split, level, slo_ms, schedule, codec, encoding, frames,
             seconds, camera_fps, late, device_profile, cloud_profile, accuracy_file, ca, cert, key, token_file, threads,
-            torch_device, out, as_json):  # fmt: skip
+            torch_device, backend, out, as_json):  # fmt: skip
     """Decide, run, send, receive and record, frame by frame.
 
     When the cloud is away or late the device finishes the frame itself, says so in the table, and returns to the cloud
@@ -72,7 +76,7 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     from janus.runtime.credentials import DeviceCredentials
     from janus.runtime.device import Device
     from janus.runtime.fixed import FixedPlan
-    from janus.runtime.half import open_half
+    from janus.runtime.half import open_half, with_backend
     from janus.runtime.line import Line
     from janus.runtime.local import LocalCompute
     from janus.runtime.runs import prepare, record
@@ -96,6 +100,7 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     family, listed = family_of(schedule, loaded.name)
     plans = GridSettings(family=family, listed=listed, codec=codec, encoding=encoding)
     half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name, fit=fit)
+    half = with_backend(half, backend, lambda note: click.echo(note, err=True))
     if split is not None:
         check_split(split, half.vit.depth)
     settings = RunSettings(
@@ -113,7 +118,7 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     try:
         hello = line.connect()
         here = find_profile(device_profile, loaded.name, half.vit.geometry) if device_profile else measure_profile(
-            half.vit, effort=QUICK, codec=codec
+            half.vit, effort=QUICK, codec=codec, backend=half.plans and half.plans.backend
         )  # fmt: skip
         if cloud_profile:
             there = find_profile(cloud_profile, loaded.name, half.vit.geometry)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from janus.cli.common import check_out, document, emit
+from janus.cli.common import BACKENDS, check_out, document, emit
 from janus.progress import bar
 
 
@@ -17,7 +17,7 @@ from janus.progress import bar
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where the profile (JSON) goes.")
 @click.option("--name", "title", help="What legends call this machine.  [default: its processor]")
 @click.option(
-    "--backend", type=click.Choice(["eager"]), default="eager", show_default=True, help="What runs the blocks."
+    "--backend", type=click.Choice(BACKENDS), default="eager", show_default=True, help="What runs the blocks."
 )
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32", show_default=True)
@@ -42,6 +42,7 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
 
     import torch
 
+    from janus.backends import open_backend
     from janus.models import create_model
     from janus.profile import save_profile
     from janus.profiling import QUICK, THOROUGH, check_torch_device, measure_profile
@@ -51,6 +52,9 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
     if threads:
         torch.set_num_threads(threads)
     vit = open_vit(create_model(name, pretrained=False).to(device, getattr(torch, dtype)))
+    runs = open_backend(backend, vit)
+    if runs.note:
+        click.echo(runs.note, err=True)
     much = QUICK if effort == "quick" else THOROUGH
     profile = measure_profile(
         vit,
@@ -58,6 +62,7 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
         codec=codec,
         name=title,
         batches=batches,
+        backend=runs,
         progress=lambda rounds: bar(rounds, title="measuring", unit="round"),
     )
     save_profile(profile, out)
@@ -84,6 +89,7 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
         busy=profile.busy,
         threads=profile.threads,
         dtype=profile.dtype,
+        backend=profile.backend,
         torch_device=profile.torch_device,
     )
     if not as_json:

@@ -142,12 +142,17 @@ class Engine:
 
         with torch.inference_mode():
             joined = join([job.work.input for job in jobs], self.half.torch_device)
-            state = vit.embed(joined) if isinstance(joined, Tensor) else joined
-            for i in range(work.split, depth):
-                if stopped():
-                    raise Abandoned
-                state = vit.blocks(state, i, i + 1, work.removed)
-            logits = vit.head(state).float().cpu()
+            batch = sum(job.work.batch for job in jobs)
+            whole = self.half.ready(work.removed, work.split, depth, batch=batch, embed=work.split == 0, head=True)
+            if whole is not None:
+                logits = whole(joined).cpu()
+            else:
+                state = vit.embed(joined) if isinstance(joined, Tensor) else joined
+                for i in range(work.split, depth):
+                    if stopped():
+                        raise Abandoned
+                    state = vit.blocks(state, i, i + 1, work.removed)
+                logits = vit.head(state).float().cpu()
         if self.pace is not None:
             plan = vit.plan(MergeSchedule.explicit(work.removed))
             wanted = self.pace.part_s(plan, work.split, depth, embed=work.split == 0, head=True)

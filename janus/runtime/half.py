@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
 
+from janus.backends import Part, Plans, Runner, open_backend
 from janus.errors import JanusError
 from janus.models import tensors_hash
 from janus.preprocess import Preprocess, preprocess_for
@@ -22,12 +24,14 @@ class Half:
         vit: The opened model, on its torch device.
         preprocess: From pictures to its input.
         key: SHA-256 over names, shapes and values of all tensors (32 bytes): what the two ends compare.
+        plans: What runs parts of it in place of eager blocks, where they are ready; None for eager alone.
     """
 
     name: str
     vit: OpenViT
     preprocess: Preprocess
     key: bytes
+    plans: Plans | None = None
 
     @property
     def torch_device(self) -> torch.device:
@@ -38,6 +42,33 @@ class Half:
     def classes(self) -> int:
         """Length of an answer."""
         return self.vit.model.num_classes
+
+    def ready(self, removed: tuple[int, ...], start: int, stop: int, **ends) -> Runner | None:
+        """What runs blocks[start:stop] of a plan in one piece; None where they are to run one by one.
+
+        Args:
+            ends: Of `Part.of`: batch, embed, head.
+        """
+        return None if self.plans is None else self.plans.ready(Part.of(self.vit, removed, start, stop, **ends))
+
+
+def with_backend(half: Half, name: str, tell: Callable[[str], None]) -> Half:
+    """The same half with a backend's compiled parts, kept on disk; itself for eager.
+
+    Args:
+        half: The half.
+        name: The backend.
+        tell: Gets a sentence if there is something to know about the backend on this machine.
+
+    Raises:
+        JanusError: If the backend cannot run here.
+    """
+    if name == "eager":
+        return half
+    backend = open_backend(name, half.vit, key=half.key.hex())
+    if backend.note:
+        tell(backend.note)
+    return replace(half, plans=Plans(backend))
 
 
 def open_half(model: nn.Module, name: str, *, fit: str = "crop") -> Half:

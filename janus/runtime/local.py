@@ -1,4 +1,7 @@
-"""The device's own compute, block by block: so that it can stop between two blocks, and keep to a pace."""
+"""The device's own compute, block by block: so that it can stop between two blocks, and keep to a pace.
+
+What a backend has compiled runs in one piece instead.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,15 @@ class LocalCompute:
     def front(self, pixels: UInt8[np.ndarray, "h w 3"], plan: MergePlan, split: int) -> TokenState:
         """Normalise, embed, blocks[:split]."""
         steps = Steps(self.pace, plan)
+        whole = self.half.ready(plan.removed, 0, split, embed=True) if split else None
         with torch.inference_mode():
-            state = self._embed(pixels, steps)
-            for i in range(split):
-                state = self._block(state, i, steps)
+            if whole is not None:
+                state = whole(self._images(pixels))
+                steps.keep(0, split, embed=True)
+            else:
+                state = self._embed(pixels, steps)
+                for i in range(split):
+                    state = self._block(state, i, steps)
         self.late += steps.late
         return state
 
@@ -45,21 +53,32 @@ class LocalCompute:
         stopped: Callable[[], bool] = lambda: False,
     ) -> Tensor | None:
         """All that is left, from tokens at ``split`` or from the pixels: logits, or None if ``stopped`` came first."""
-        steps = Steps(self.pace, plan)
+        steps, depth = Steps(self.pace, plan), self.half.vit.depth
+        pixels = start if isinstance(start, np.ndarray) else None
+        first, embed = (split, False) if pixels is None else (0, True)
+        whole = self.half.ready(plan.removed, first, depth, embed=embed, head=True)
         with torch.inference_mode():
-            state = self._embed(start, steps) if isinstance(start, np.ndarray) else start
-            for i in range(split, self.half.vit.depth):
+            if whole is not None:
                 if stopped():
                     return None
-                state = self._block(state, i, steps)
-            logits = self.half.vit.head(state).float().cpu()
-            steps.keep(self.half.vit.depth, self.half.vit.depth, head=True)
+                logits = whole(start if pixels is None else self._images(pixels)).cpu()
+                steps.keep(first, depth, embed=embed, head=True)
+            else:
+                state = start if pixels is None else self._embed(pixels, steps)
+                for i in range(first, depth):
+                    if stopped():
+                        return None
+                    state = self._block(state, i, steps)
+                logits = self.half.vit.head(state).float().cpu()
+                steps.keep(depth, depth, head=True)
         self.late += steps.late
         return logits
 
+    def _images(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Tensor:
+        return self.half.preprocess.normalise(pixels[None]).to(self.half.torch_device)
+
     def _embed(self, pixels: UInt8[np.ndarray, "h w 3"], steps: Steps) -> TokenState:
-        images = self.half.preprocess.normalise(pixels[None]).to(self.half.torch_device)
-        state = self.half.vit.embed(images)
+        state = self.half.vit.embed(self._images(pixels))
         steps.keep(0, 0, embed=True)
         return state
 
