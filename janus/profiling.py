@@ -78,12 +78,12 @@ def measure_profile(
         progress: Wraps the rounds, for a progress bar.
     """
     bench = ProfileBench(vit, effort, codec=codec, batches=batches, backend=backend)
-    busy = _busy_share()
+    busy = busy_share()
     # Before and after, the smaller of both: a busy moment can only make it look longer.
     wake_ms = bench.wake_ms(WAKES)
     times = in_rounds(bench.cases, effort, bench.time_ms, progress)
     wake_ms = min(wake_ms, bench.wake_ms(WAKES))
-    return bench.profile(times, name=name, wake_ms=wake_ms, busy=max(busy, _busy_share()) > BUSY_SHARE)
+    return bench.profile(times, name=name, wake_ms=wake_ms, busy=max(busy, busy_share()) > BUSY_SHARE)
 
 
 def in_rounds(
@@ -261,7 +261,7 @@ class ProfileBench:
         )
 
 
-def _busy_share(seconds: float = 0.3) -> float:
+def busy_share(seconds: float = 0.3) -> float:
     """Share of the cores that others use, 0…1, while this process waits."""
     return psutil.cpu_percent(interval=seconds) / 100
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from janus.errors import JanusError
-from janus.merging import TokenState, attention_bias, merge
+from janus.merging import TokenState, attention_bias, merge, merging_as_product
 
 
 @st.composite
@@ -110,3 +110,26 @@ def test_bad_input_is_one_sentence(call, words):
     """What is wrong is named."""
     with pytest.raises(JanusError, match=words):
         call(TokenState(x=torch.randn(1, 4, 2)))
+
+
+@given(states(), st.booleans())
+def test_merging_as_a_product_is_the_same_merge(case, coarse):
+    """The same pairs, also where many are equally alike, and the same averages to rounding; twice over."""
+    state, metric, r = case
+    if coarse:
+        metric = metric.round()
+
+    def twice():
+        merged = merge(state.with_source(), metric, r)
+        again = merged.x[..., :4].float()
+        return merge(merged, again.round() if coarse else again, 3)
+
+    merged = twice()
+    with merging_as_product():
+        product = twice()
+
+    assert torch.equal(product.source, merged.source)
+    assert (product.sizes is None) == (merged.sizes is None)
+    if merged.sizes is not None:
+        assert torch.equal(product.sizes, merged.sizes)
+    torch.testing.assert_close(product.x, merged.x, atol=1e-6, rtol=1e-5)

@@ -78,8 +78,10 @@ class OpenVino(Backend):
         module = PartModule(self.vit, part)
         examples = module.examples()
         with torch.no_grad(), merging_as_product(), warnings.catch_warnings():
-            # Every branch in the model is on a shape, and shapes are fixed here.
+            # Every branch in the model is on a shape, and shapes are fixed here. torch.export, which PyTorch would
+            # rather have used, takes three times as long and gives OpenVINO the same graph.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
             traced = torch.jit.trace(module, examples, check_trace=False)
         # As ov.convert_model does it, without its passes over the whole graph, which compiling does again.
         decoder = TorchScriptPythonDecoder(traced)
@@ -119,7 +121,7 @@ def keep_merging_precise(graph: ov.Model) -> None:
     while waiting:
         op = waiting.pop()
         name = op.get_name()
-        if name in seen or op.get_type_name() in ("Constant", "Parameter") or _is_layer(op):
+        if name in seen or op.get_type_name() in ("Constant", "Parameter", "ShapeOf") or _is_layer(op):
             continue
         seen.add(name)
         op.get_rt_info()["precise_0"] = ""

@@ -50,7 +50,7 @@ def differences(
     pictures: Float[Tensor, "n 3 h w"],
     batch: int,
 ) -> Differences:
-    """Run both on the same pictures, ``batch`` at a time; the last batch is filled up, and what fills it not counted."""
+    """Run both on the same pictures, ``batch`` at a time; what fills up the last batch is not counted."""
     count = len(pictures)
     mine, theirs = [], []
     for first in range(0, count, batch):

@@ -18,7 +18,7 @@ from janus.cli.common import BACKENDS, check_out, document, emit
 from janus.errors import JanusError
 from janus.models import load_model
 from janus.preprocess import preprocess_for
-from janus.profiling import check_torch_device
+from janus.profiling import BUSY_SHARE, busy_share, check_torch_device
 from janus.progress import bar
 from janus.schedule import MergePlan, MergeSchedule
 from janus.vit import OpenViT, open_vit
@@ -26,6 +26,7 @@ from janus.vit import OpenViT, open_vit
 # Pictures to compare answers on, where none are named, and of those that are.
 DRAWN, NAMED = 8, 100
 EAGER = "eager unmerged"
+RANDOM = "random"
 
 
 @torch.inference_mode()
@@ -116,8 +117,8 @@ def line_of(row: dict) -> str:
 
 @click.command()
 @click.option("--model", "names", multiple=True, default=("deit_small_patch16_224", "vit_base_patch16_224"))
-@click.option("--weights", "files", multiple=True, type=click.Path(path_type=Path), help="One for each --model.  "
-              "[default: random]")  # fmt: skip
+@click.option("--weights", "files", multiple=True, type=click.Path(path_type=Path), help="One for each --model, "
+              f"or the word {RANDOM}.  [default: {RANDOM}]")  # fmt: skip
 @click.option("--backend", "backends", multiple=True, type=click.Choice(BACKENDS), default=("eager",),
               show_default=True, help="What runs the model, several in one run.")  # fmt: skip
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
@@ -145,11 +146,13 @@ def command(names, files, backends, torch_device, batches, removals, images, lim
     def echo(line: str) -> None:
         click.echo(line, err=as_json)
 
+    busy = busy_share()
     rows: list[dict] = []
     notes: dict[str, None] = {}  # an ordered set
     for i, name in enumerate(bar(names, unit="model")):
         torch.manual_seed(0)  # random weights are then the same ones each time
-        loaded = load_model(name, pretrained=False, weights=files[i] if files else None)
+        file = files[i] if files and str(files[i]) != RANDOM else None
+        loaded = load_model(name, pretrained=False, weights=file)
         vit = open_vit(loaded.model.to(device))
         preprocess = preprocess_for(loaded.model, fit)
         chosen = [open_backend(backend, vit) for backend in dict.fromkeys(backends)]
@@ -164,11 +167,13 @@ def command(names, files, backends, torch_device, batches, removals, images, lim
             pictures = read(images, preprocess, limit or NAMED)
         for batch in batches:
             for row in bench_model(vit, batch, removals, chosen, pictures, rounds=rounds):
-                rows.append({"model": name} | row)
+                rows.append({"model": name, "weights": loaded.weights.source} | row)
                 echo(line_of(rows[-1]))
+    busy = max(busy, busy_share()) > BUSY_SHARE
+    if busy:
+        click.echo("The machine was busy with other work: measure again when it is idle.", err=True)
     doc = document(
         rows, threads=torch.get_num_threads(), rounds=rounds, dtype="float32", torch_device=torch_device,
-        weights=[file.name for file in files] or "random", images="drawn" if images is None else str(images),
-        notes=list(notes),
+        images="drawn" if images is None else Path(images).name, fit=fit, notes=list(notes), busy=busy,
     )  # fmt: skip
     emit(doc, as_json=as_json, out=out)
