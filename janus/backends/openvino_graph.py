@@ -110,10 +110,11 @@ class OpenVino(Backend):
 
 
 def keep_merging_precise(graph: ov.Model) -> None:
-    """Mark what finds the pairs to merge, from the keys on, and the sizes, so that a graph of bf16 has them in fp32.
+    """Mark what finds the pairs to merge, and the sizes, so that a graph of bf16 has them in fp32.
 
     Eight bits of mantissa make ties of near neighbours, and do not count beyond 256. Only where tokens are matched are
-    values ranked (TopK), and only sizes have a logarithm or are a second output.
+    values ranked (TopK), and only sizes have a logarithm or are a second output. The keys are in bf16 whatever we do,
+    and may be summed over heads in it: that is cheaper than to convert all of them.
     """
     seen: set[str] = set()
     waiting = [op for op in graph.get_ops() if op.get_type_name() in ("TopK", "Log")]
@@ -121,11 +122,17 @@ def keep_merging_precise(graph: ov.Model) -> None:
     while waiting:
         op = waiting.pop()
         name = op.get_name()
-        if name in seen or op.get_type_name() in ("Constant", "Parameter", "ShapeOf") or _is_layer(op):
+        ends = op.get_type_name() in ("Constant", "Parameter", "ShapeOf") or _over_heads(op) or _is_layer(op)
+        if ends or name in seen:
             continue
         seen.add(name)
         op.get_rt_info()["precise_0"] = ""
         waiting += [source.get_node() for source in op.input_values()]
+
+
+def _over_heads(op: ov.Node) -> bool:
+    """Whether this is the sum of the keys over heads, the only one over ``[b, h, n, d]``."""
+    return op.get_type_name() == "ReduceSum" and len(op.input_value(0).get_partial_shape()) == 4
 
 
 def _is_layer(op: ov.Node) -> bool:
