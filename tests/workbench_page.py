@@ -22,6 +22,12 @@ DRAWN = """[...document.querySelectorAll('.janus-explorer .janus-figures, .janus
         ...[...one.querySelectorAll('text, figcaption')].map((it) => it.textContent),
         ...[...one.querySelectorAll('.plot path')].map((it) => it.getAttribute('d')),
         ...[...one.querySelectorAll('img')].map((it) => it.src)]).join('\\n')"""
+AT_REST = f"""(least_ms) => {{
+    const rest = (window.janusRest ??= {{}});
+    const now = {DRAWN} + document.querySelector('.janus-sentence').textContent;
+    if (rest.seen !== now) Object.assign(rest, {{ seen: now, since: performance.now() }});
+    return performance.now() - rest.since > least_ms;
+}}"""
 SAYS = """([where, words]) => [...document.querySelectorAll(where)].some((one) => one.textContent
     .replaceAll('\\u00a0', ' ').includes(words))"""
 # Texts of the figures that reach beyond them, and what of the screen is wider than it.
@@ -96,12 +102,7 @@ def drag(book, name: str, pixels: int) -> None:
 def at_rest(book) -> None:
     """Wait until the kernel has nothing to do, and sentence and figures have stayed as they are for a while."""
     book.idle()
-    book.page.wait_for_function(
-        f"() => {{ const now = {DRAWN} + document.querySelector('.janus-sentence').textContent, rest = (window.janusRest ??= {{}});"
-        " if (rest.seen !== now) Object.assign(rest, { seen: now, since: performance.now() });"
-        f" return performance.now() - rest.since > {REST_MS}; }}",
-        polling=50,
-    )
+    book.page.wait_for_function(AT_REST, arg=REST_MS, polling=50)
 
 
 def drawn(book) -> str:

@@ -1,9 +1,4 @@
-"""The workbench in JupyterLab, in Chromium, at a keyboard and with a mouse: one page for all of it.
-
-Run it by name (`pytest tests/browser_moves.py`): it is not among the tests that must pass, since two or three of its
-tests fail in most runs for a reason that is not found yet (a page that once no longer follows the kernel, and
-"removeChild" in the console). See issue 6.
-"""
+"""The workbench in JupyterLab, in Chromium, at a keyboard and with a mouse: one page for all of it."""
 
 import re
 
