@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from janus.arithmetic import speedup_limit
-from janus.backends import Backend, Part, open_backend
+from janus.backends import Backend, Part, Runner, open_backend
 from janus.bench.differ import Differences, differences, drawn, read
 from janus.bench.timing import Spread, in_turn, ratios
 from janus.cli.common import BACKENDS, check_out, document, emit
@@ -53,8 +53,9 @@ def bench_model(
             # Unmerged eager is timm's own forward, which is timed anyway.
             runs[backend.name, r] = vit.model if (backend.name, r) == ("eager", 0) else backend.prepare(part)
     # Bringing the answer to the CPU waits for a GPU.
-    cases = {EAGER: lambda: vit.model(images).cpu()}
-    cases |= {f"{name} {r}": lambda run=run: run(images).cpu() for (name, r), run in runs.items()}
+    cases = {EAGER: partial(_run, vit.model, images)}
+    for (name, r), run in runs.items():
+        cases[f"{name} {r}"] = partial(_run, run, images)
     times = in_turn(cases, rounds=rounds)
     rows = []
     for backend in backends:
@@ -70,6 +71,10 @@ def bench_model(
                 {"backend": backend.name, "batch": batch, "r": r} | row_of(vit, times, backend, r, plan, differ)
             )
     return rows
+
+
+def _run(run: Runner, images: Tensor) -> Tensor:
+    return run(images).cpu()
 
 
 def row_of(vit: OpenViT, times, backend: Backend, r: int, plan: MergePlan, differ: Differences | None) -> dict:

@@ -64,7 +64,7 @@ class LocalCompute:
                 logits = whole(start if pixels is None else self._images(pixels)).cpu()
                 steps.keep(first, depth, embed=embed, head=True)
             else:
-                state = start if pixels is None else self._embed(pixels, steps)
+                state = self._embed(start, steps) if isinstance(start, np.ndarray) else start
                 for i in range(first, depth):
                     if stopped():
                         return None
