@@ -81,6 +81,12 @@ def test_a_device_runs_a_folder_against_a_cloud(world, cloud, tmp_path, capsys):
     assert "taken to be as fast" not in printed.err
 
 
+def test_a_device_computes_its_half_with_another_backend(world, cloud, tmp_path, capsys):
+    """What the cloud gets from it is as good as eager's."""
+    assert device(world, cloud, "--split", 2, "--backend", "bf16", "--out", tmp_path / "t.csv", "--json") == 0
+    assert set(pd.read_csv(tmp_path / "t.csv")["answered_by"]) == {"cloud"}
+
+
 def test_a_cloud_that_imitates_another_makes_the_latency_emulated(world, tmp_path, capsys):
     """The device hears of it at connect, and the table never says measured."""
     pace = Pace(profile=profile(world[1], 2.0), slowdown=1.0)

@@ -91,6 +91,7 @@ def test_the_command_writes_a_profile(tmp_path, monkeypatch, capsys):
     ("arguments", "words"),
     [
         (["--model", "vit_tiny_patch16_224", "--codec", "gzip"], "codec 'gzip' is unknown"),
+        (["--model", "vit_tiny_patch16_224", "--backend", "compile"], "needs an NVIDIA GPU"),
         (["--model", "swin_tiny_patch4_window7_224"], "SwinTransformer cannot be opened"),
         (["--model", "vit_tinny_patch16_224"], "vit_tiny_patch16_224"),
     ],

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from janus.backends.part import Part
@@ -34,6 +35,11 @@ class Backend(ABC):
     @abstractmethod
     def prepare(self, part: Part) -> Runner:
         """Make a part ready to run, however long that takes."""
+
+    @property
+    def version(self) -> str:
+        """What computes, with its version."""
+        return f"torch {torch.__version__}"
 
     @property
     def note(self) -> str | None:

@@ -24,6 +24,9 @@ import openvino as ov  # noqa: E402
 from openvino.frontend import FrontEndManager  # noqa: E402
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
 
+# Warnings are silenced for the whole process while a model is traced, and two at once would mix that up.
+_one_trace = threading.Lock()
+
 
 class OpenVino(Backend):
     """Parts compiled for this CPU in fp32 or bf16, with as many threads as PyTorch has.
@@ -42,6 +45,10 @@ class OpenVino(Backend):
         about = {"weights": key, "backend": self.name, "threads": self.threads, "openvino": ov.__version__,
                  "capabilities": sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))}  # fmt: skip
         self._store = None if key is None else Store(about)
+
+    @property
+    def version(self) -> str:
+        return f"openvino {ov.__version__}"
 
     @property
     def note(self) -> str | None:
@@ -77,7 +84,7 @@ class OpenVino(Backend):
         """The part as OpenVINO's graph, by tracing; all shapes static."""
         module = PartModule(self.vit, part)
         examples = module.examples()
-        with torch.no_grad(), merging_as_product(), warnings.catch_warnings():
+        with _one_trace, torch.no_grad(), merging_as_product(), warnings.catch_warnings():
             # Every branch in the model is on a shape, and shapes are fixed here. torch.export, which PyTorch would
             # rather have used, takes three times as long and gives OpenVINO the same graph.
             warnings.simplefilter("ignore", torch.jit.TracerWarning)

@@ -180,5 +180,6 @@ def command(names, files, backends, torch_device, batches, removals, images, lim
     doc = document(
         rows, threads=torch.get_num_threads(), rounds=rounds, dtype="float32", torch_device=torch_device,
         images="drawn" if images is None else Path(images).name, fit=fit, notes=list(notes), busy=busy,
+        backends={backend.name: backend.version for backend in chosen},
     )  # fmt: skip
     emit(doc, as_json=as_json, out=out)
