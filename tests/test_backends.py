@@ -308,6 +308,8 @@ def test_the_bench_holds_a_backend_against_eager_and_against_itself(monkeypatch,
     )
     out = tmp_path / "measured.json"
     arguments = ["--model", "small", "--batch", "2", "--r", "6", "--rounds", "2", "-n", "3", "--out", str(out)]
+    refused = CliRunner().invoke(bench_merge, [*arguments, "--cpu-time", "--threads", "2"])
+    assert "give --threads 1" in str(refused.exception)
 
     result = CliRunner().invoke(bench_merge, [*arguments, "--backend", "eager", "--backend", "openvino"])
 

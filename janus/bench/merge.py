@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +32,14 @@ RANDOM = "random"
 
 @torch.inference_mode()
 def bench_model(
-    vit: OpenViT, batch: int, removals: Sequence[int], backends: Sequence[Backend], pictures: Tensor, *, rounds: int
+    vit: OpenViT,
+    batch: int,
+    removals: Sequence[int],
+    backends: Sequence[Backend],
+    pictures: Tensor,
+    *,
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[dict]:
     """A row for each backend and r; everything is timed in turn. r = 0 is the unmerged graph.
 
@@ -42,6 +50,7 @@ def bench_model(
         backends: Of this model.
         pictures: Normalised, to compare the backends' answers with eager's on.
         rounds: Repeats.
+        clock: Seconds.
     """
     plans = {r: vit.plan(MergeSchedule(family="constant", level=r)) for r in (0, *removals)}
     device = next(vit.model.parameters()).device
@@ -56,7 +65,7 @@ def bench_model(
     cases = {EAGER: partial(_run, vit.model, images)}
     for (name, r), run in runs.items():
         cases[f"{name} {r}"] = partial(_run, run, images)
-    times = in_turn(cases, rounds=rounds)
+    times = in_turn(cases, rounds=rounds, clock=clock)
     rows = []
     for backend in backends:
         for r, plan in plans.items():
@@ -134,9 +143,13 @@ def line_of(row: dict) -> str:
 @click.option("--fit", type=click.Choice(["crop", "squash"]), default="crop", show_default=True)
 @click.option("--rounds", type=click.IntRange(1), default=15, show_default=True, help="Repeats of every case.")
 @click.option("--threads", type=click.IntRange(1), help="PyTorch threads; its own choice by default.")
+@click.option("--cpu-time", is_flag=True, help="Time of the processor instead of the clock on the wall: other work on "
+              "the machine disturbs it less.  Takes --threads 1.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 @click.option("--out", type=click.Path(path_type=Path), help="Write the JSON document here, too.")
-def command(names, files, backends, torch_device, batches, removals, images, limit, fit, rounds, threads, as_json, out):
+def command(
+    names, files, backends, torch_device, batches, removals, images, limit, fit, rounds, threads, cpu_time, as_json, out
+):  # fmt: skip
     """Speed-up of merging against timm's fused unmerged forward, and its share of the arithmetic limit.
 
     A compiled backend is held against its own unmerged graph, too, and its answers against eager's.
@@ -144,6 +157,11 @@ def command(names, files, backends, torch_device, batches, removals, images, lim
     check_out(out)
     if files and len(files) != len(names):
         raise JanusError(f"--weights: {len(files)} files for {len(names)} models; give one for each --model.")
+    if cpu_time and (threads != 1 or torch_device != "cpu"):
+        raise JanusError(
+            "--cpu-time adds up over threads, and no GPU is in it: give --threads 1 and leave out the GPU."
+        )
+    clock = time.process_time if cpu_time else time.perf_counter
     device = check_torch_device(torch_device)
     if threads:
         torch.set_num_threads(threads)
@@ -171,7 +189,7 @@ def command(names, files, backends, torch_device, batches, removals, images, lim
         else:
             pictures = read(images, preprocess, limit or NAMED)
         for batch in batches:
-            for row in bench_model(vit, batch, removals, chosen, pictures, rounds=rounds):
+            for row in bench_model(vit, batch, removals, chosen, pictures, rounds=rounds, clock=clock):
                 rows.append({"model": name, "weights": loaded.weights.source} | row)
                 echo(line_of(rows[-1]))
     busy = max(busy, busy_share()) > BUSY_SHARE
@@ -180,6 +198,7 @@ def command(names, files, backends, torch_device, batches, removals, images, lim
     doc = document(
         rows, threads=torch.get_num_threads(), rounds=rounds, dtype="float32", torch_device=torch_device,
         images="drawn" if images is None else Path(images).name, fit=fit, notes=list(notes), busy=busy,
+        clock="processor time" if cpu_time else "wall clock",
         backends={backend.name: backend.version for backend in chosen},
     )  # fmt: skip
     emit(doc, as_json=as_json, out=out)
