@@ -26,6 +26,7 @@ ROOMS = (
     "video",
     "vit",
     "transform",
+    "formats",
     "codec",
     "preprocess",
     "weights",
