@@ -16,7 +16,8 @@ from janus.errors import JanusError
 from janus.grid import check_slo
 from janus.policy import FrameReport, Policy, Transfer
 from janus.runtime.client import CallFailed, Hello
-from janus.runtime.device import AWAY, LONGEST_CALL_S, Device, FrameResult, least_ms
+from janus.runtime.device import AWAY, LONGEST_CALL_S, Device
+from janus.runtime.result import FrameResult, least_ms
 from janus.simulate import CAMERA_COLUMNS, COLUMNS
 from janus.units import ms_to_s, s_to_ms
 

@@ -32,6 +32,21 @@ def shipped_codebook(model: str) -> Path | None:
     return path if re.fullmatch(r"[\w.-]+", model) and path.is_file() else None
 
 
+def stored_codebook(model: str, key: str) -> Codebook | None:
+    """The codebook that Janus ships for these very weights; None where it ships none.
+
+    Args:
+        model: Full timm tag.
+        key: SHA-256 of its tensors, in hex.
+
+    Raises:
+        JanusError: If its file is broken.
+    """
+    path = shipped_codebook(model)
+    book = None if path is None else read_codebook(path)
+    return book if book is not None and book.key == key else None
+
+
 def find_codebook(model: str, key: str, path: Path | None = None) -> Codebook:
     """The codebook for a model.
 
