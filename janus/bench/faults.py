@@ -150,7 +150,7 @@ def killer(pair: LocalPair) -> Iterator[Callable[[LocalPair], float]]:
         return
     address = pair.cloud.ready["address"]
     pair.cloud.stop()
-    with Nursery(pair.half.name, pair.weights_file(), address) as nursery:
+    with Nursery(pair.half.name, pair.handed.weights_file(), address) as nursery:
 
         def kill_forked(_: LocalPair) -> float:
             return nursery.kill()
