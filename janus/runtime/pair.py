@@ -15,7 +15,7 @@ from janus.data import Skipped
 from janus.errors import JanusError
 from janus.grid import GridSettings, PlanGrid
 from janus.models import full_name, load_model
-from janus.network import Trace, find_trace
+from janus.network import Trace, as_trace
 from janus.policy import Policy, PolicySettings, make_policy
 from janus.profile import LatencyProfile
 from janus.profiling import QUICK, Effort
@@ -297,12 +297,3 @@ class LocalPair:
         self.processes.shape(settings)
         self.line.measure()
         return lambda: self.processes.shape(settings)
-
-
-def as_trace(trace: Trace | Path | str | float) -> Trace:
-    """A trace, by name, by file, or steady at so many Mbit/s."""
-    if isinstance(trace, Trace):
-        return trace
-    if isinstance(trace, (int, float)):
-        return Trace.constant(float(trace))
-    return find_trace(trace)
