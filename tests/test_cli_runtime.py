@@ -103,12 +103,9 @@ def test_a_device_runs_a_folder_against_a_cloud(world, cloud, tmp_path, capsys):
 
 def test_tokens_travel_in_the_codec_transform_where_both_ends_have_its_codebook(world, cloud, tmp_path):
     """At a split that it serves, and with a policy; fewer bytes than int8."""
-    book = world[0] / "codebook.safetensors"
-    for more in (("--split", 3, "--level", 0.3), ("--policy", "janus")):
-        out = tmp_path / "t.csv"
-        assert device(world, cloud, "--codec", "transform1", "--codebook", book, *more, "--out", out) == 0
-        table = pd.read_csv(out, keep_default_na=False)
-        assert len(table) == 4
+    book, out = world[0] / "codebook.safetensors", tmp_path / "t.csv"
+    assert device(world, cloud, "--codec", "transform1", "--codebook", book, "--policy", "janus", "--out", out) == 0
+    assert len(pd.read_csv(out)) == 4
     assert device(world, cloud, "--codec", "transform1", "--codebook", book, "--split", 3, "--out", out) == 0
     table = pd.read_csv(out)
 
