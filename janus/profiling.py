@@ -255,10 +255,9 @@ class ProfileBench:
                                           repeats=len(values)))  # fmt: skip
             elif key[0] == "batch":
                 batches.append(BatchSample(batch=key[1], tokens=key[2], median_ms=float(np.median(per_block))))
-        machine = dict(hardware())
+        machine, geometry = dict(hardware()), vit.geometry
         if self.device.type == "cuda":
             machine["accelerator"] = torch.cuda.get_device_name(self.device)
-        geometry = vit.geometry
         encode, decode = self.coding(times)
         return LatencyProfile(
             model=geometry.name,
