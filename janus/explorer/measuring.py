@@ -52,7 +52,7 @@ class Measuring:
         """Where an answer's plan would be measured. Profiles matter only where they are imitated."""
         q, level = answer.question, answer.plan.level
         return Link(
-            model, q.family if level else "none", level, q.codec, q.encoding, q.uplink_mbps, q.rtt_ms, where,
+            model, answer.merging_name, level, q.codec, q.encoding, q.uplink_mbps, q.rtt_ms, where,
             None if WORDS[where] == "measured" else bench,
         )  # fmt: skip
 
