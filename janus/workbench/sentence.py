@@ -158,8 +158,9 @@ def _lost(answer: Answer) -> str:
         parts.append(f"as {spoken(JPEG)} it takes {ms(jpeg_ms)}")
     inner = [split for split in answer.candidates if 0 < split < depth]
     if inner and answer.plan.split not in inner:
-        level, at = divmod(int(times[:, [grid.splits.index(split) for split in inner]].argmin()), len(inner))
-        least = ms(float(times[level, inner[at]]))
+        cuts = times[:, [grid.splits.index(split) for split in inner]]
+        level, at = divmod(int(cuts.argmin()), len(inner))
+        least = ms(float(cuts[level, at]))
         parts.append(f"the best cut, after block {inner[at]} {_at(answer, grid.levels[level])}, takes {least}")
     words = "; ".join(parts)
     sentences = [f"{words[0].upper()}{words[1:]}."] if words else []
