@@ -42,6 +42,7 @@ ROOMS = (
     "coco",
     "clips",
     "training",
+    "coding",
     "profiling",
     "runtime",
     "figures",

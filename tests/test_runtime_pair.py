@@ -246,7 +246,7 @@ def ended(process):
 def test_a_child_that_cannot_start_says_why(model, tmp_path):
     """Its last words are the error, and no child is left."""
     pair = LocalPair(model)
-    pair.weights_file().write_bytes(b"no weights")
+    pair.handed.weights_file().write_bytes(b"no weights")
     before = len(psutil.Process().children())
 
     with pytest.raises(JanusError, match=r"the cloud has ended: .*not a whole safetensors file"), pair:

@@ -26,8 +26,10 @@ LATE = ("queue", "drop")
 # A frame that finds the device busy for no longer than this was in time: no clock wakes anybody to the microsecond.
 LATE_MS = 1.0
 # Behind the replay's columns, in which ``modelled_ms`` is what the policy expected. The first is called emulated_ms
-# where compute was stretched to a profile.
-RUN_COLUMNS = ("measured_ms", "queue_ms", "answered_by", "reason", "image", "label", "answer")
+# where compute was stretched to a profile; the last two are of the plan: how tokens merge, and what crosses its cut.
+RUN_COLUMNS = (
+    "measured_ms", "queue_ms", "answered_by", "reason", "image", "label", "answer", "schedule", "travels_as",
+)  # fmt: skip
 
 
 class Shot(NamedTuple):
@@ -198,14 +200,16 @@ class Session:
             row += (waited_ms, False)
         answer = int(result.logits.argmax())
         label = -1 if shot.label is None else shot.label
-        return (*row, total_ms, result.queue_ms, result.answered_by, result.reason, shot.name, label, answer)
+        schedule = decision.grid.schedule_at(decision.level_index).label
+        way = (schedule, decision.encoding)
+        return (*row, total_ms, result.queue_ms, result.answered_by, result.reason, shot.name, label, answer, *way)
 
     def _dropped(self, frame: int, shot: Shot, taken_s: float) -> tuple:
         nan = math.nan
         label = -1 if shot.label is None else shot.label
         return (
             frame, taken_s, self.policy.name, nan, -1, 0, 0, nan, nan, 0.0, 0.0, 0.0, 0.0, 0.0, nan, self.slo_ms, True,
-            nan, False, 0.0, True, math.inf, 0.0, "", "dropped", shot.name, label, -1,
+            nan, False, 0.0, True, math.inf, 0.0, "", "dropped", shot.name, label, -1, "", "",
         )  # fmt: skip
 
     def _begin_probe(self, size: int) -> None:

@@ -69,7 +69,7 @@ def _mean_bits(book: Codebook, split: int, step: int) -> Float[np.ndarray, " n"]
     kinds[:, -1] = 1 - kinds.sum(axis=1)
     of_token = sizes + kinds @ of_kind
     tokens = np.arange(book.tokens + 1)
-    each = np.array([of_token[mean_size_kind(n, p, book.tokens)] for n in tokens])
+    each = np.array([of_token[mean_size_kind(n, p, book.tokens)] for n in tokens.tolist()])
     each[-1] = of_kind[0]  # unmerged: no sizes travel, and every token is one patch
     return p * _components(cut.prefix_scales, symbols, step) + np.maximum(tokens - p, 0) * each
 
