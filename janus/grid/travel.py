@@ -68,7 +68,7 @@ def travelling(
     if sizes is not None and rates is not None:
         for at, level in enumerate(levels):
             for column, split in enumerate(splits):
-                row = rates.row(settings.label, level, split, sizes.name)
+                row = rates.row(settings.name(level), level, split, sizes.name)
                 if row is not None:
                     tokens[at, column] = max(round(row.bytes_mean), 1)
                     encode_ms[at, column] = row.encode_ms * settings.encode_factor

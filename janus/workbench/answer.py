@@ -152,7 +152,8 @@ class Workbench:
     ):
         cloud.check_model(device.model)
         self.device, self.cloud, self.accuracy, self.rates = device, cloud, accuracy, rates
-        self.schedules, self.sizes = {one.name: one for one in schedules}, sizes or {}
+        self.schedules = {one.name: one for one in schedules}
+        self.sizes: Mapping[str, SizeTable] = {} if sizes is None else sizes
         self.geometry = device.geometry
         self._grid = lru_cache(maxsize=64)(self._build)
 

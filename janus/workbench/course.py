@@ -95,7 +95,7 @@ def plans_for(bench: Workbench, question: Question) -> PlanGrid:
 
     Also where the question fixes level or split: a policy that may not choose is none.
     """
-    family, accuracy, settings = question.family, bench.accuracy, bench.settings(question)
+    family, accuracy, settings = question.family, bench.stored(question.family), bench.settings(question)
     levels = settings.levels
     known = tuple(level for level in levels if accuracy and not math.isnan(accuracy.expected(family, level)))
     settings = replace(settings, levels=known if len(known) > 1 else levels, splits=bench.tried(settings))
