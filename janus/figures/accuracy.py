@@ -28,7 +28,7 @@ OVER = ("level", "latency")
 LEFT_PX = 55
 # Where one level has a name, there is room for it below the axis.
 NAMED_RANGE = [-0.4, 1.4]
-# What the words beside the line take of the axes, in the lowest figure: in width, and up and down from their middle; and
+# What the words beside the line take of the axes in the lowest figure, in width and to both sides of their middle; and
 # half of what a point takes.
 WORDS, MARK = (0.24, 0.07), 0.03
 MEETS, PALE = "rgba(0,158,115,0.13)", "rgba(0,158,115,0.4)"
