@@ -174,7 +174,7 @@ def test_the_menu_has_the_finds_and_the_level_makes_way_and_comes_back(made):
     panel.family.value = "cut4-0.545"
 
     assert explorer.banner.layout.display == "none", explorer.banner.value
-    assert panel._levels.layout.display == "none" and "made to keep to level 0.545" in panel.own_level.value
+    assert panel._levels.layout.display == "none" and "like level 0.545" in panel.own_level.value
     assert panel.auto_level.value and "with cut4-0.545" in say(explorer)
     assert explorer.stage.figures[1]["layout"]["title"]["text"] == "Modelled latency by split, cut4-0.545"
     panel.family.value = "declining"

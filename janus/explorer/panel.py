@@ -244,5 +244,5 @@ USUAL = Question()
 
 def own_level(one: SearchedSchedule) -> str:
     """What stands in the place of a level."""
-    like = f", made to keep to level {one.level:g}" if one.like else ""
+    like = f" (like level {one.level:g})" if one.like else ""
     return f"<span>Level</span> its own{like}"
