@@ -59,7 +59,7 @@ class RatedGrid(PlanGrid):
         rates, geometry, settings = grid.rates, grid.geometry, grid.settings
         if rates is None:
             raise JanusError(
-                f"no measured rates of {grid.device.model}: give a rate table (janus replay --rates FILE), or leave "
+                f"no measured rates of {grid.device.model}: give a rate table (--rates stored, or a file), or leave "
                 "out policies that choose a quality."
             )
         mergings = _mergings(grid) if TOKENS in kinds else [("none", 0.0)]

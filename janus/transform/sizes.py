@@ -38,7 +38,8 @@ def size_table(book: Codebook, codec: str) -> SizeTable:
         codec: ``transform`` with its step, such as ``transform1``.
 
     Returns:
-        Within a tenth of what real pictures take at most splits, and within a quarter at the last ones.
+        Against the means that were measured, at ViT-Ti within 10 % (at the last split 25 %), at the demo model up to
+        30 % too small; of payloads of a few kilobytes.
 
     Raises:
         JanusError: If it is another codec.
