@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from janus.apart import unseen_pixels
-from janus.bench.equal import Measured, best_ratio, ratio_interval
 from janus.bench.rate_file import save_rates
 from janus.bench.ways import LZW, Grid, Tally, measure_batch, ways_of
 from janus.calibrate import calibrate, calibration_pixels
 from janus.cli.common import check_out, document, emit, make_folder
 from janus.cli.evaluate import Numbers, flat, schedules
 from janus.data import ImageSet, Skipped, open_images
+from janus.equal import Measured, best_ratio, ratio_interval
 from janus.errors import JanusError
 from janus.files import parse_json, write_text
 from janus.models import LoadedModel, load_model

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from janus.bench.equal import Measured
 from janus.codec import decode, encode
 from janus.configuration import embed_pixels, one_of
+from janus.equal import Measured
 from janus.merging import TokenState
 from janus.paired import paired_difference
 from janus.picture import check_encoding, decode_picture, encode_picture
