@@ -10,6 +10,7 @@ from rooms import TINY, machine
 
 from janus.accuracy import load_accuracy
 from janus.arithmetic import multiply_adds
+from janus.bench.schedules import joined, results_of
 from janus.cli import main
 from janus.demo import CLASSES
 from janus.demo import MODEL as DEMO
@@ -187,6 +188,28 @@ def test_from_a_search_to_its_test(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main([*test, "--images", "demo:train"])
     assert "4 of 6 pictures to test on are among those for calibration" in capsys.readouterr().err
+
+
+def test_what_is_measured_later_joins_what_was(tmp_path):
+    """Rows of other models and schedules stay, those of the same give way, and every command is kept once."""
+    rows = [{"model": "a", "name": "x", "top1": 1}, {"model": "a", "name": "y"}, {"model": "b", "name": "x"}]
+    before = {"results": rows, "provenance": {"command": "first", "model": "b"}}
+    doc = {
+        "results": [{"model": "a", "name": "x", "top1": 2}], "skipped": [],
+        "provenance": {"command": "second", "model": "a"},
+    }  # fmt: skip
+    (tmp_path / "results.json").write_text(json.dumps(before))
+
+    both = joined(results_of(tmp_path / "results.json"), doc)
+
+    assert [(row["model"], row["name"], row.get("top1")) for row in both["results"]] == [
+        ("a", "y", None), ("a", "x", 2), ("b", "x", None)
+    ]  # fmt: skip
+    assert both["provenance"]["commands"] == ["first", "second"]
+    assert joined(both, doc)["provenance"]["commands"] == ["first", "second"]
+    (tmp_path / "results.json").write_text('{"results": [{"name": "x"}], "provenance": {}}')
+    with pytest.raises(JanusError, match="is not what `janus bench schedules --out` writes; leave out --add"):
+        results_of(tmp_path / "results.json")
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def grid_of(families, splits, steps, qualities, only, baselines: bool, quick: bo
         book.at(split)
     return Grid(
         pictures=[] if only == "tokens" else [f"{form}{int(quality)}" for form in FORMATS for quality in qualities],
-        schedules={} if only == "pictures" else {f"{one.family} {one.level:g}": one for one in found},
+        schedules={} if only == "pictures" else {one.name or f"{one.family} {one.level:g}": one for one in found},
         splits=sorted(splits),
         codecs=[f"{NAME}{step:g}" for step in steps],
         baselines=BASELINES if baselines else (),

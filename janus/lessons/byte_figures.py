@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from janus.figures.style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, SMALL_PX, VERMILLION
 from janus.lessons.bytes import FAMILIES, PICTURES
-from janus.lessons.transforming import ErrorMap
+from janus.lessons.transforming import SENT_FROM, ErrorMap
 from janus.picture import encode_picture
 from janus.reproduce.figures.look import panels
 from janus.reproduce.qualities import LEADS, TRADES, TRAILS
@@ -33,6 +33,8 @@ CURVE_LOOK = (
     (PURPLE, "dashdot", "x"),
 )
 STANDING_LOOK = {LEADS: (GREEN, "circle"), TRADES: (SKY, "diamond"), TRAILS: (VERMILLION, "x")}
+# Steps for which it is drawn what the coder leaves out, with their dashes.
+LIMITS = ((1, "dot"), (0.25, "longdashdot"))
 # Cuts beside each other, not upon each other.
 ASIDE = 0.006
 
@@ -52,7 +54,7 @@ def rate_figure(table: pd.DataFrame) -> go.Figure:
     models = list(dict.fromkeys(table["model"]))
     n = table["n"].iloc[0]
     figure = panels(
-        f"Top-1 over bytes on the wire: measured, {n} pictures, 95 % intervals", 1, len(models), height=470,
+        f"Top-1 over bytes on the wire: measured, {n} pictures, 95 % intervals", 1, len(models), height=520,
         x=["kB a picture (log scale)"] * len(models), y=["top-1, %"], shared_y=True, gap_x=0.03,
         titles=[f"<b>{model.partition('.')[0]}</b><br>unmerged {table.attrs['unmerged'][model]:.1f} % (line across)"
                 for model in models],
@@ -82,8 +84,8 @@ def rate_figure(table: pd.DataFrame) -> go.Figure:
         figure.add_hline(
             y=table.attrs["unmerged"][model], line={"color": INK, "dash": "dot", "width": 1}, row=1, col=at
         )
-    figure.update_xaxes(type="log", dtick="D2", range=[-0.4, 2.25])
-    figure.update_yaxes(range=[55, 87])
+    figure.update_xaxes(type="log", dtick="D2", range=[-0.65, 2.25])
+    figure.update_yaxes(dtick=10)
     figure.update_layout(margin={"t": 134})
     return figure
 
@@ -106,14 +108,14 @@ def component_figure(table: pd.DataFrame, split: int) -> go.Figure:
             hovertemplate="component %{x}: %{y:.3g}; with those before it %{customdata:.0f} % of the squares"
             "<extra></extra>",
         )  # fmt: skip
-    ratio = (table["deviation"] / table["sent_below"]).iloc[0]
-    for step, dash in ((1, "dot"), (0.5, "dashdot")):
-        figure.add_hline(
-            y=step * ratio, line={"color": INK, "dash": dash, "width": 1}, annotation_position="bottom left",
-            annotation_text=f"below: not sent at step {step:g}", annotation_font={"size": SMALL_PX, "color": INK},
+    last = int(table["component"].max())
+    for step, dash in LIMITS:
+        figure.add_scatter(
+            x=[0, last], y=[step * SENT_FROM] * 2, name=f"below: not sent at step {step:g}", mode="lines",
+            line={"color": INK, "dash": dash, "width": 1.2}, hoverinfo="skip",
         )  # fmt: skip
     figure.update_yaxes(type="log", dtick=1)
-    figure.update_xaxes(range=[0, table["component"].max() + 1])
+    figure.update_xaxes(range=[0, last + 1])
     figure.update_layout(margin={"t": 72})
     return figure
 
@@ -125,9 +127,10 @@ def error_figure(pixels: UInt8[np.ndarray, "h w 3"], maps: Sequence[ErrorMap]) -
         pixels: The picture.
         maps: From `janus.lessons.error_maps`.
     """
+    shown = maps[len(maps) // 2]
     figure = panels(
         "Quality as a knob: where a coarser step loses what", 1, 2, height=470, x=["column of patches"] * 2,
-        y=["row of patches"], titles=["the picture", _title(maps[0])], gap_x=0.08,
+        y=["row of patches"], titles=["the picture", _title(shown)], gap_x=0.08,
     )  # fmt: skip
     rows, columns = maps[0].error_percent.shape
     source = "data:image/jpeg;base64," + base64.b64encode(encode_picture(pixels, "jpeg85")).decode()
@@ -136,9 +139,9 @@ def error_figure(pixels: UInt8[np.ndarray, "h w 3"], maps: Sequence[ErrorMap]) -
         y0=-0.5 + rows / pixels.shape[0] / 2, dy=rows / pixels.shape[0], hoverinfo="skip", row=1, col=1,
     )  # fmt: skip
     most = max(float(one.error_percent.max()) for one in maps)
-    for at, one in enumerate(maps):
+    for one in maps:
         figure.add_heatmap(
-            z=one.error_percent.tolist(), zmin=0, zmax=round(most, 1), colorscale="Cividis", visible=at == 0,
+            z=one.error_percent.tolist(), zmin=0, zmax=round(most, 1), colorscale="Cividis", visible=one is shown,
             row=1, col=2,
             colorbar={"title": {"text": "error, %", "side": "right"}, "outlinewidth": 0, "thickness": 12},
             hovertemplate="row %{y}, column %{x}: %{z:.0f} %<extra></extra>",
@@ -152,10 +155,12 @@ def error_figure(pixels: UInt8[np.ndarray, "h w 3"], maps: Sequence[ErrorMap]) -
         for one in maps
     ]
     figure.update_layout(
-        sliders=[{"active": 0, "steps": steps, "currentvalue": {"prefix": "step "}, "x": 0.54, "len": 0.46, "y": -0.1,
-                  "pad": {"t": 20}, "font": {"size": SMALL_PX, "color": INK}, "bordercolor": INK}],
+        sliders=[{"active": maps.index(shown), "steps": steps, "currentvalue": {"prefix": "step "}, "x": 0.54,
+                  "len": 0.46, "y": -0.1, "pad": {"t": 20}, "font": {"size": SMALL_PX, "color": INK},
+                  "bordercolor": INK}],
         margin={"t": 84, "b": 96},
     )  # fmt: skip
+    figure.update_yaxes(scaleanchor="x2", row=1, col=2)
     for column in (1, 2):
         figure.update_yaxes(range=[rows - 0.5, -0.5], showgrid=False, dtick=4, row=1, col=column)
         figure.update_xaxes(range=[-0.5, columns - 0.5], dtick=4, row=1, col=column)

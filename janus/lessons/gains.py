@@ -24,7 +24,7 @@ def gain_table() -> pd.DataFrame:
     doc = stored_document(SCHEDULES, "janus bench schedules")
     rows = [
         {
-            "model": row.get("model", doc["provenance"].get("model")),
+            "model": row.get("model") or doc["provenance"]["model"],
             "split": row["split"],
             "level": row["level"],
             "found": row["better"],

@@ -26,6 +26,9 @@ from janus.transform.codebook import LOW, OCTAVE
 from janus.transform.shelf import NAME, shipped_codebook
 from janus.units import BYTES_PER_KB
 
+# A component that deviates by less than this many steps is left out.
+SENT_FROM = 2.0**LOW
+
 
 def demo_codebook() -> Codebook:
     """The codebook of the demo model.
@@ -57,7 +60,7 @@ def component_table(books: Sequence[Codebook], split: int) -> pd.DataFrame:
 
     Returns:
         ``model``, ``component`` (from 1), ``deviation`` in units of step 1, ``share_percent`` (of the sum of squares,
-        with those before it), ``sent_below`` (the step from which on the coder leaves the component out).
+        with those before it).
     """
     parts = []
     for book in books:
@@ -70,7 +73,6 @@ def component_table(books: Sequence[Codebook], split: int) -> pd.DataFrame:
                     "component": np.arange(1, len(deviation) + 1),
                     "deviation": np.round(deviation, 5),
                     "share_percent": np.round(100 * power / power[-1], 2),
-                    "sent_below": np.round(deviation * 2.0**-LOW, 4),
                 }
             )
         )
@@ -124,7 +126,7 @@ class Desk:
     def chances_of_picture(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, " classes"]:
         """What the unmerged model makes of a picture."""
         vit = self.subject.vit
-        embedded = embed_pixels(vit, pixels[None], self.subject.preprocess)
+        embedded = embed_pixels(vit, np.array(pixels[None]), self.subject.preprocess)  # a decoded one is read-only
         return vit.head(vit.blocks(embedded, 0, vit.depth, (0,) * vit.depth)).softmax(-1)[0]
 
 
