@@ -456,7 +456,7 @@ def test_leading_is_late_no_more_often_and_no_less_accurate():
     assert words[0].startswith("against mixed: leads in 1 of 1 cases")
     assert [line for line in words if line.startswith("behind")] == [
         "behind in tiny, box, big, SLO 50 ms, rough: cloud-only (late +1.00 points, accuracy +0.00); janus-robust "
-        "(late -0.00 points, accuracy -1.00)"
+        "(late +0.00 points, accuracy -1.00)"
     ]
     assert lead_table(standings(table)).set_index("rival")["trails"].to_dict()["cloud-only"] == 1
 

@@ -76,7 +76,7 @@ def rate_figure(table: pd.DataFrame) -> go.Figure:
                 figure.add_scatter(
                     x=part["payload_kb"].tolist(), y=part["top1_percent"].tolist(), name=family, legendgroup=family,
                     showlegend=front and at == 1, mode="lines+markers" if front else "markers", row=1, col=at,
-                    line={"color": color, "dash": dash, "width": 1.8}, opacity=1 if front else 0.35,
+                    line={"color": color, "dash": dash, "width": 1.8}, opacity=1 if front else 0.45,
                     marker={"color": color, "symbol": symbol, "size": 7 if front else 5},
                     error_y=bars(part, "above", "below", color) if front else None, customdata=words,
                     hovertemplate="%{customdata}: %{x:.3g} kB, %{y:.1f} %<extra></extra>",
@@ -86,7 +86,7 @@ def rate_figure(table: pd.DataFrame) -> go.Figure:
         )
     figure.update_xaxes(type="log", dtick="D2", range=[-0.65, 2.25])
     figure.update_yaxes(dtick=10)
-    figure.update_layout(margin={"t": 134})
+    figure.update_layout(margin={"t": 126})
     return figure
 
 
@@ -160,7 +160,8 @@ def error_figure(pixels: UInt8[np.ndarray, "h w 3"], maps: Sequence[ErrorMap]) -
                   "bordercolor": INK}],
         margin={"t": 84, "b": 96},
     )  # fmt: skip
-    figure.update_yaxes(scaleanchor="x2", row=1, col=2)
+    figure.update_yaxes(scaleanchor="x2", constrain="domain", row=1, col=2)
+    figure.update_xaxes(constrain="domain", row=1, col=2)
     for column in (1, 2):
         figure.update_yaxes(range=[rows - 0.5, -0.5], showgrid=False, dtick=4, row=1, col=column)
         figure.update_xaxes(range=[-0.5, columns - 0.5], dtick=4, row=1, col=column)

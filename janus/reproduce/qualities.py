@@ -160,7 +160,7 @@ def trail_words(found: pd.DataFrame) -> list[str]:
     for case, part in found[found["standing"] == TRAILS].groupby(list(CASE), sort=False):
         model, device, cloud, slo_ms, trace = case
         ahead = "; ".join(
-            f"{row.rival} (late {-row.fewer_late_points:+.2f} points, accuracy {row.more_accurate_points:+.2f})"
+            f"{row.rival} (late {0.0 - row.fewer_late_points:+.2f} points, accuracy {row.more_accurate_points:+.2f})"
             for row in part.itertuples()
         )
         lines.append(f"behind in {model.partition('.')[0]}, {device}, {cloud}, SLO {slo_ms:g} ms, {trace}: {ahead}")
