@@ -16,10 +16,11 @@ def gain_table() -> pd.DataFrame:
     """Searched schedules against those whose compute and payload they keep to, from `janus bench schedules`.
 
     Returns:
-        ``model``, ``split``, ``level``, ``found`` (whether the search found anything surely better),
-        ``searched_percent``, ``compared_percent``, ``points`` with ``points_low`` and ``points_high`` (paired),
-        ``token_blocks``, ``tokens_at_cut``, ``n``, and the tokens after each block, ``searched`` and ``compared``.
-        ``attrs["about"]`` says where it comes from.
+        ``model``, ``split``, ``level``, ``found`` (whether the search found anything surely better), top-1 as
+        ``searched_percent`` and ``compared_percent``, ``searched_agreement`` and ``compared_agreement`` (percent of the
+        pictures on which the first guess is the unmerged model's), ``points`` with ``points_low`` and ``points_high``
+        (paired), ``token_blocks``, ``tokens_at_cut``, ``n``, and the tokens after each block, ``searched`` and
+        ``compared``. ``attrs["about"]`` says where it comes from.
     """
     doc = stored_document(SCHEDULES, "janus bench schedules")
     rows = [
@@ -30,6 +31,8 @@ def gain_table() -> pd.DataFrame:
             "found": row["better"],
             "searched_percent": row["searched"]["top1"],
             "compared_percent": row["compared"]["top1"],
+            "searched_agreement": row["searched"]["agreement"],
+            "compared_agreement": row["compared"]["agreement"],
             "points": row["paired"]["difference"],
             "points_low": row["paired"]["ci95"][0],
             "points_high": row["paired"]["ci95"][1],
@@ -65,7 +68,8 @@ def gain_words(table: pd.DataFrame) -> list[str]:
         for row in rows[rows["points"] < 0].itertuples():
             lines.append(
                 f"  less at α {row.level:g}, cut {row.split}: {row.points:+.2f} points [{row.points_low:+.2f}, "
-                f"{row.points_high:+.2f}], {abs(round(row.points * row.n / 100))} of {row.n} pictures"
+                f"{row.points_high:+.2f}], {abs(round(row.points * row.n / 100))} of {row.n} pictures; its first guess "
+                f"is the unmerged model's in {row.searched_agreement:.1f} % against {row.compared_agreement:.1f} %"
             )
     return lines
 
