@@ -192,10 +192,13 @@ def test_from_a_search_to_its_test(tmp_path, monkeypatch, capsys):
 
 def test_what_is_measured_later_joins_what_was(tmp_path):
     """Rows of other models and schedules stay, those of the same give way, and every command is kept once."""
-    rows = [{"model": "a", "name": "x", "top1": 1}, {"model": "a", "name": "y"}, {"model": "b", "name": "x"}]
+    rows = [
+        {"model": "a", "name": "x", "split": 2, "top1": 1}, {"model": "a", "name": "y", "split": 4},
+        {"model": "b", "name": "x"},
+    ]  # fmt: skip
     before = {"results": rows, "provenance": {"command": "first", "model": "b"}}
     doc = {
-        "results": [{"model": "a", "name": "x", "top1": 2}], "skipped": [],
+        "results": [{"model": "a", "name": "unmerged"}, {"model": "a", "name": "x", "split": 2, "top1": 2}], "skipped": [],
         "provenance": {"command": "second", "model": "a"},
     }  # fmt: skip
     (tmp_path / "results.json").write_text(json.dumps(before))
@@ -203,7 +206,7 @@ def test_what_is_measured_later_joins_what_was(tmp_path):
     both = joined(results_of(tmp_path / "results.json"), doc)
 
     assert [(row["model"], row["name"], row.get("top1")) for row in both["results"]] == [
-        ("a", "y", None), ("a", "x", 2), ("b", "x", None)
+        ("a", "unmerged", None), ("a", "x", 2), ("a", "y", None), ("b", "x", None)
     ]  # fmt: skip
     assert both["provenance"]["commands"] == ["first", "second"]
     assert joined(both, doc)["provenance"]["commands"] == ["first", "second"]

@@ -175,7 +175,12 @@ def joined(before: dict, doc: dict) -> dict:
     facts, old = doc["provenance"], before["provenance"]
     now = {(row["model"], row["name"]) for row in doc["results"]}
     kept = [row for row in before["results"] if (row["model"], row["name"]) not in now]
-    rows = sorted([*kept, *doc["results"]], key=lambda row: row["model"] != facts["model"])
+    models = list(dict.fromkeys(row["model"] for row in [*before["results"], *doc["results"]]))
+    # The unmerged model stands before its schedules.
+    rows = sorted(
+        [*kept, *doc["results"]],
+        key=lambda row: (models.index(row["model"]), row.get("split", 0), row.get("level", 0)),
+    )
     commands = [*old.get("commands", [old.get("command")]), facts.get("command")]
     return {
         "results": rows,
