@@ -327,6 +327,17 @@ def test_equal_accuracy_is_what_the_bench_reckons(codec):
     assert claims["ways"].tolist() == [27, 45, 27, 45]
 
 
+def test_searched_schedules_stand_beside_the_others(codec):
+    """Every way at those splits that loses at most a point, by the stored rates; searched ones keep their names."""
+    model = codec["model"].iloc[0]
+    table = lessons.searched_table(codec, model, (4, 6))
+    old = lessons.equal_table(codec).query("model == @model and split in (4, 6)")
+
+    assert table["ratio"].is_monotonic_increasing and (table["points"] >= -1).all()
+    assert set(old["ratio"]) <= set(table["ratio"])
+    assert any(name.startswith("cut6-") for name in table["merging"])
+
+
 def test_plain_tokens_are_larger_than_the_picture(codec):
     """Golden, `janus bench codec`: the paper's LZW takes 136 kB where a JPEG of quality 85 takes 14."""
     table = lessons.plain_table(codec, 4).set_index("sent").iloc[:, 0]

@@ -198,8 +198,8 @@ def test_what_is_measured_later_joins_what_was(tmp_path):
     ]  # fmt: skip
     before = {"results": rows, "provenance": {"command": "first", "model": "b"}}
     doc = {
-        "results": [{"model": "a", "name": "unmerged"}, {"model": "a", "name": "x", "split": 2, "top1": 2}], "skipped": [],
-        "provenance": {"command": "second", "model": "a"},
+        "results": [{"model": "a", "name": "unmerged"}, {"model": "a", "name": "x", "split": 2, "top1": 2}],
+        "skipped": [], "provenance": {"command": "second", "model": "a"},
     }  # fmt: skip
     (tmp_path / "results.json").write_text(json.dumps(before))
 

@@ -9,7 +9,7 @@ from janus.lessons.byte_figures import (
     standing_figure,
     trace_figure,
 )
-from janus.lessons.bytes import claim_table, codec_table, equal_table, front_table, plain_table
+from janus.lessons.bytes import claim_table, codec_table, equal_table, front_table, plain_table, searched_table
 from janus.lessons.figures import activation_figure, best_split_figure, share_figure, stack_figure
 from janus.lessons.gains import gain_table, gain_words, trace_table
 from janus.lessons.merged import (
@@ -86,6 +86,7 @@ __all__ = [
     "random_model",
     "rate_figure",
     "running_table",
+    "searched_table",
     "sent_table",
     "share_figure",
     "share_table",

@@ -10,7 +10,7 @@ import pandas as pd
 from janus.equal import picture_bytes
 from janus.errors import JanusError
 from janus.files import data_folder
-from janus.rates import PICTURE, TOKENS
+from janus.rates import PICTURE, TOKENS, find_rates
 from janus.units import BYTES_PER_KB
 
 CODEC = "measured-codec"
@@ -164,6 +164,43 @@ def equal_table(table: pd.DataFrame) -> pd.DataFrame:
     joined = pd.concat(parts, ignore_index=True)
     joined.attrs["tried"] = tried
     return joined
+
+
+def searched_table(table: pd.DataFrame, model: str, splits: tuple[int, ...]) -> pd.DataFrame:
+    """Ways that lose at most a point at early splits, those of searched schedules among them, from the rate table.
+
+    Args:
+        table: From `codec_table`, for the pictures that they are held against.
+        model: Full tag.
+        splits: Which.
+
+    Returns:
+        ``merging``, ``split``, ``step``, ``payload_kb``, ``top1_percent``, ``points`` less the unmerged model's,
+        ``picture_kb`` and ``ratio`` as in `equal_table`; the smallest ratio first.
+
+    Raises:
+        JanusError: If no rates of the model are stored.
+    """
+    rates = find_rates("stored", model)
+    pictures = table.loc[(table["model"] == model) & (table["kind"] == PICTURE), ["payload_kb", "top1_percent"]]
+    rows = []
+    for row in rates.rows:
+        points = row.top1 - rates.unmerged[0]
+        if row.codec == TRANSFORM and row.split in splits and points >= -MOST_LOSS - 1e-9:
+            size, needed = row.bytes_mean / BYTES_PER_KB, picture_bytes(row.top1, pictures.to_numpy())
+            rows.append(
+                {
+                    "merging": merging_words(row.schedule, row.level),
+                    "split": row.split,
+                    "step": row.quality,
+                    "payload_kb": round(size, 4),
+                    "top1_percent": row.top1,
+                    "points": round(points, 3),
+                    "picture_kb": round(needed, 4),
+                    "ratio": round(size / needed, 4),
+                }
+            )
+    return pd.DataFrame(rows).sort_values("ratio").reset_index(drop=True)
 
 
 def claim_table(table: pd.DataFrame) -> pd.DataFrame:
