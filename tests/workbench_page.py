@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from difflib import unified_diff
+
 from conftest import CHECKOUT
+from playwright.sync_api import TimeoutError
 
 # Light and dark pictures are kept here for whoever wants to look; CI keeps the folder, git does not.
 SHOTS = CHECKOUT / "artefacts"
@@ -12,12 +15,19 @@ NOT_BUSY = "() => document.querySelector('.janus-sentence b') && !document.query
 # The same on every machine, and nothing measured behind.
 PLAIN = "janus1?device=2-core+EPYC+(stored)&cloud=V100+(derived)&follow=no"
 PLAIN_MS = "19.6"
+REST_MS = 300
 # What is drawn in the view that is seen, as one text.
 DRAWN = """[...document.querySelectorAll('.janus-explorer .janus-figures, .janus-explorer .janus-picture')]
     .filter((one) => one.offsetParent).flatMap((one) => [
         ...[...one.querySelectorAll('text, figcaption')].map((it) => it.textContent),
         ...[...one.querySelectorAll('.plot path')].map((it) => it.getAttribute('d')),
         ...[...one.querySelectorAll('img')].map((it) => it.src)]).join('\\n')"""
+AT_REST = f"""(least_ms) => {{
+    const rest = (window.janusRest ??= {{}});
+    const now = {DRAWN} + document.querySelector('.janus-sentence').textContent;
+    if (rest.seen !== now) Object.assign(rest, {{ seen: now, since: performance.now() }});
+    return performance.now() - rest.since > least_ms;
+}}"""
 SAYS = """([where, words]) => [...document.querySelectorAll(where)].some((one) => one.textContent
     .replaceAll('\\u00a0', ' ').includes(words))"""
 # Texts of the figures that reach beyond them, and what of the screen is wider than it.
@@ -89,7 +99,15 @@ def drag(book, name: str, pixels: int) -> None:
     mouse.up()
 
 
+def at_rest(book) -> None:
+    """Wait until the kernel has nothing to do, and sentence and figures have stayed as they are for a while."""
+    book.idle()
+    book.page.wait_for_function(AT_REST, arg=REST_MS, polling=50)
+
+
 def drawn(book) -> str:
+    """What is drawn, when nothing moves any more."""
+    at_rest(book)
     return book.page.evaluate(DRAWN)
 
 
@@ -101,12 +119,29 @@ def redrawn(book, before: str) -> str:
 
 def drawn_again(book, before: str) -> None:
     """Wait until what is drawn is ``before``."""
-    book.page.wait_for_function(f"(before) => {DRAWN} === before", arg=before)
+    try:
+        book.page.wait_for_function(f"(before) => {DRAWN} === before", arg=before)
+    except TimeoutError as why:
+        differing = "\n".join(unified_diff(before.splitlines(), book.page.evaluate(DRAWN).splitlines(), n=0))
+        raise AssertionError(f"drawn otherwise than before: {differing}") from why
 
 
 def says(book, where: str, words: str, timeout_s: float = 30) -> None:
     """Wait until something there says that."""
-    book.page.wait_for_function(SAYS, arg=[where, words], timeout=timeout_s * 1000)
+    try:
+        book.page.wait_for_function(SAYS, arg=[where, words], timeout=timeout_s * 1000)
+    except TimeoutError as why:
+        said = book.page.locator(where).all_text_contents()
+        state = book.page.locator(".janus-state input").input_value()
+        raise AssertionError(f"{where} does not say {words!r} but {said}; state {state}") from why
+
+
+def says_number(book, where: str, words: str, box) -> None:
+    """Wait until something there says that, with what the box holds in place of ``{}``."""
+    book.page.wait_for_function(
+        f"([where, words, box]) => ({SAYS})([where, words.replace('{{}}', box.value)])",
+        arg=[where, words, box.element_handle()],
+    )
 
 
 def says_no_more(book, where: str, words: str) -> None:
@@ -122,6 +157,7 @@ def settled(book) -> None:
 
 def restore(book, state: str, *words: str) -> None:
     """Paste a state, and wait until all of it is there: the box has its own wording back, the picture its tokens."""
+    at_rest(book)  # what is still under way would write its own state over what is typed
     type_into(book, ".janus-state input", f"{state} ")
     book.page.wait_for_function(
         "() => { const box = document.querySelector('.janus-state input');"
@@ -129,6 +165,7 @@ def restore(book, state: str, *words: str) -> None:
     )
     for part in words:
         says(book, ".janus-sentence", part)
+    at_rest(book)
     book.page.wait_for_selector(".janus-banner", state="hidden")
     book.page.wait_for_selector(".janus-picture .stale", state="detached")
 

@@ -164,7 +164,7 @@ class Watched:
         self.console_errors: list[str] = []
         self.outside: list[str] = []
         self.page.on("console", lambda said: self.console_errors.append(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self.page.on("pageerror", lambda error: self.console_errors.append(error.stack or str(error)))
         self.page.on("request", lambda request: self._note(request.url))
         self.page.on("websocket", lambda websocket: self._note(websocket.url))
 

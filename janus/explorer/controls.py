@@ -91,12 +91,13 @@ class Number(ipywidgets.HBox):
         self._value = int(value) if self._whole else value
         self._syncing = True
         try:
-            # In one message: a page that hears of fewer stops alone moves to the last, and says that a person did.
-            with self.slider.hold_sync():
-                if steps is not None and list(steps) != self._steps:
-                    self._steps = list(steps)
-                    self.slider.options = self._options()
-                self.slider.index = min(range(len(self._steps)), key=lambda i: abs(self._steps[i] - value))
+            if steps is not None and list(steps) != self._steps:
+                self._steps = list(steps)
+                # By way of the first stop, which old and new ones have: a page sets the handle before it knows the new
+                # ones, moves it to the last of the old, and says that a person did.
+                self.slider.index = 0
+                self.slider.options = self._options()
+            self.slider.index = min(range(len(self._steps)), key=lambda i: abs(self._steps[i] - value))
             self.box.value = significant(value, 4).replace(",", "")
             self.box.remove_class("janus-wrong")
         finally:
