@@ -229,6 +229,7 @@ def test_a_trace_is_replayed_and_every_policy_is_in_the_table(book):
     says(book, ".janus-sentence", "device-only chose to run all 12 blocks on the device")
 
     page.locator(menu("Uplink")).select_option(label="another …")
+    at_rest(book)
     type_into(book, '.janus-course-menus input[type="text"]', "no such trace")
     page.wait_for_selector(".janus-banner [role=alert]")
     type_into(book, '.janus-course-menus input[type="text"]', "5g-driving@7")

@@ -1,5 +1,7 @@
 """The screen's handlers, called as ipywidgets calls them, with a model whose answers the test decides."""
 
+import os
+import sys
 import threading
 from types import SimpleNamespace
 
@@ -9,8 +11,8 @@ import pytest
 from janus.errors import JanusError
 from janus.explorer import Explorer, about, screen, sources
 from janus.explorer.banner import Banner
-from janus.explorer.behind import Lane
-from janus.explorer.controls import number_in, round_steps
+from janus.explorer.behind import LAST, Lane
+from janus.explorer.controls import Number, number_in, round_steps
 from janus.explorer.machines import THIS
 from janus.explorer.sources import HUB_MODELS, ModelSource
 from janus.profile import derive_profile
@@ -508,11 +510,42 @@ def test_a_lane_goes_on_after_an_error():
     assert [type(why) for why in failed] == [ZeroDivisionError] and shown == [1]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no priority of its own")
+def test_accuracy_gives_the_processor_to_handlers():
+    """The lane that is served last has the lowest priority, and whoever gave it work keeps their own."""
+    found = []
+    lane = Lane("test", post=lambda call: call(), failed=found.append, last=True)
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    lane.submit(lambda cancel: iter([os.getpriority(os.PRIO_PROCESS, threading.get_native_id())]), found.append)
+
+    assert lane.join(30)
+    assert found == [LAST]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+
 def test_numbers_in_boxes():
     """Units, spaces and decimal commas are understood; nothing else is."""
     assert [number_in(text, "x", "ms") for text in ("12", " 1,5 ms", "2e1")] == [12, 1.5, 20]
     with pytest.raises(JanusError, match=r"x: '1.2.3' is not a number; type one in ms"):
         number_in("1.2.3", "x", "ms")
+
+
+@pytest.mark.parametrize("before, after", [(5, 9), (9, 5)])
+def test_a_slider_with_other_stops_never_points_beyond_those_that_a_page_knows(monkeypatch, before, after):
+    """A page sets the handle by the stops it had, moves it to the last of them, and says that a person did."""
+    number = Number("Split", "", range(before), before - 1, tooltip="", guard=lambda handler: handler, changed=int)
+    slider, known, told = number.slider, before, []
+
+    def send_state(key):
+        told.append({name: getattr(slider, name) for name in ([key] if isinstance(key, str) else key)})
+
+    monkeypatch.setattr(slider, "send_state", send_state)
+    number.put(after - 1, range(after))
+
+    for message in told:
+        assert message.get("index", 0) < known
+        known = len(message.get("_options_labels", ())) or known
+    assert (known, slider.index, number.value) == (after, after - 1, after - 1)
 
 
 def test_sliders_stop_at_round_numbers():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import unified_diff
 
 from conftest import CHECKOUT
+from lab_harness import Book
 from playwright.sync_api import TimeoutError
 
 # Light and dark pictures are kept here for whoever wants to look; CI keeps the folder, git does not.
@@ -101,7 +102,8 @@ def drag(book, name: str, pixels: int) -> None:
 
 def at_rest(book) -> None:
     """Wait until the kernel has nothing to do, and sentence and figures have stayed as they are for a while."""
-    book.idle()
+    if isinstance(book, Book):
+        book.idle()
     book.page.wait_for_function(AT_REST, arg=REST_MS, polling=50)
 
 
@@ -165,6 +167,7 @@ def restore(book, state: str, *words: str) -> None:
     )
     for part in words:
         says(book, ".janus-sentence", part)
+    book.page.wait_for_function(NOT_BUSY, timeout=120_000)
     at_rest(book)
     book.page.wait_for_selector(".janus-banner", state="hidden")
     book.page.wait_for_selector(".janus-picture .stale", state="detached")

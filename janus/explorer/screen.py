@@ -75,7 +75,10 @@ class Explorer(Keeping, ipywidgets.VBox):
         self._turn = turn = Turn()
         self.banner, self._post = Banner(turn), kernel_post(turn)
         self._loading, self._hub = self._lane("loading", held_s=HELD_S), self._lane("hub")
-        self._outlining, self._measuring = self._lane("picture", SETTLE_S / 3), self._lane("accuracy", SETTLE_S)
+        self._outlining, self._measuring = (
+            self._lane("picture", SETTLE_S / 3),
+            self._lane("accuracy", SETTLE_S, last=True),
+        )
         self.live = LiveAccuracy(self._measuring, self._show)
         guard = self.banner.guard
         self.panel = Panel(
@@ -113,8 +116,8 @@ class Explorer(Keeping, ipywidgets.VBox):
     def __repr__(self) -> str:
         return "janus.Explorer()"
 
-    def _lane(self, name: str, settle_s: float = 0.0, failed=None, held_s: float = 0.0) -> Lane:
-        return Lane(name, post=self._post, failed=failed or self._failed, settle_s=settle_s, held_s=held_s)
+    def _lane(self, name: str, settle_s: float = 0.0, failed=None, **how) -> Lane:
+        return Lane(name, post=self._post, failed=failed or self._failed, settle_s=settle_s, **how)
 
     def settle(self, timeout_s: float = 60.0) -> bool:
         """In a script, wait for what runs behind the screen; in a notebook it comes in when the cell is over."""
