@@ -19,26 +19,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-import zstandard
 
 from janus.errors import JanusError
+from janus.formats import FORMATS, ITEM_BYTES, pack_values, shared_out, unpack_values, unzstd, zstd
 from janus.merging import TokenState
 from janus.transform import MAGIC as TRANSFORM_MAGIC
 from janus.transform import Codebook, Tokens, pack_tokens, read_transform_header, unpack_tokens
 from janus.transform.shelf import NAME as TRANSFORM
 from janus.transform.shelf import transform_step
+from janus.transform.wire import refused
 
-FORMATS = ("fp32", "fp16", "bf16", "int8")
 TOKEN_CODECS = (*FORMATS, *(f"{name}+zstd" for name in FORMATS))
-ITEM_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 1}
 # magic, version, format, zstd, merged (1) and grid (2), batch, tokens, width, protected, body bytes, CRC-32 of the body
 HEADER = struct.Struct("<4sBBBBHHHHII")
 MAGIC, VERSION = b"JNST", 1
 # Beyond these no ViT goes; they bound what a forged header can make us allocate (about 1 GiB at fp32).
 MAX_BATCH, MAX_TOKENS, MAX_WIDTH, MAX_VALUES = 1024, 16384, 8192, 1 << 28
-ZSTD_LEVEL = 3
-# What a stream may ask of the decompressor; level 3 needs 2 MiB.
-MAX_WINDOW_BYTES = 1 << 23
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +95,7 @@ def encode(state: TokenState, codec: str = "fp32", *, book: Codebook | None = No
         )
     if not state.protected_in_front:
         raise JanusError("protected tokens must stand in front before they are encoded: merge first, or reorder them.")
-    parts = _pack(state.x.detach().to("cpu", torch.float32), form)
+    parts = pack_values(state.x.detach().to("cpu", torch.float32), form)
     if state.sizes is not None:
         parts["sizes"] = state.sizes.detach().cpu().numpy().astype("<u2").tobytes()
     if state.grid is not None:
@@ -109,9 +105,8 @@ def encode(state: TokenState, codec: str = "fp32", *, book: Codebook | None = No
     body = b"".join(parts.values())
     sizes = {name: len(part) for name, part in parts.items()}
     if packing:
-        press = zstandard.ZstdCompressor(level=ZSTD_LEVEL)
-        body = press.compress(body)
-        sizes = _share(len(body), {name: len(press.compress(part)) for name, part in parts.items()})
+        body = zstd(body)
+        sizes = shared_out(len(body), {name: len(zstd(part)) for name, part in parts.items()})
     header = HEADER.pack(
         MAGIC, VERSION, FORMATS.index(form), bool(packing), (state.sizes is not None) | (state.grid is not None) << 1,
         batch, tokens, width, len(state.protected), len(body), zlib.crc32(body),
@@ -166,26 +161,26 @@ def decode(data: bytes, *, book: Codebook | None = None) -> TokenState:
     body: bytes | memoryview = memoryview(data)[HEADER.size :]
     expected = sum(lengths.values())
     if h.packed:
-        body = _unzstd(body, expected + (batch * MAX_TOKENS * 2 if h.placed and h.merged else 0))
+        body = unzstd(body, expected + (batch * MAX_TOKENS * 2 if h.placed and h.merged else 0))
     if h.placed and len(body) > expected:  # the rest is the source map, as long as the grid says
         patches = math.prod(np.frombuffer(body[expected - 4 : expected], "<u2").tolist())
         if h.merged and patches <= MAX_TOKENS:
             lengths["source"] = batch * patches * 2
             expected += lengths["source"]
     if len(body) != expected:
-        raise _refused(f"its body has {len(body)} bytes where its header needs {expected}")
+        raise refused(f"its body has {len(body)} bytes where its header needs {expected}")
     parts, at = {}, 0
     for name, length in lengths.items():
         parts[name] = body[at : at + length]
         at += length
-    x = _unpack(parts, h.form).reshape(batch, tokens, width)
+    x = unpack_values(parts, h.form).reshape(batch, tokens, width)
     if not torch.isfinite(x).all():
-        raise _refused("it holds values that are not finite")
+        raise refused("it holds values that are not finite")
     sizes = None
     if h.merged:
         sizes = torch.from_numpy(np.frombuffer(parts["sizes"], "<u2").astype(np.float32)).reshape(batch, tokens)
         if (sizes < 1).any() or (sizes[:, : h.protected] != 1).any():
-            raise _refused("its token sizes are not whole patches (1 or more, and 1 for protected tokens)")
+            raise refused("its token sizes are not whole patches (1 or more, and 1 for protected tokens)")
     state = TokenState(x=x, sizes=sizes, protected=tuple(range(h.protected)))
     return _place(state, parts) if h.placed else state
 
@@ -196,16 +191,16 @@ def _place(state: TokenState, parts: dict) -> TokenState:
     batch, free, first = state.x.shape[0], state.n_tokens - len(state.protected), len(state.protected)
     if state.sizes is None:
         if rows * columns != free:
-            raise _refused(f"its grid of {rows} x {columns} patches does not fit its {free} unmerged tokens")
+            raise refused(f"its grid of {rows} x {columns} patches does not fit its {free} unmerged tokens")
         return replace(state, grid=(rows, columns)).with_source()
     if "source" not in parts:
-        raise _refused("its source map is missing")
+        raise refused("its source map is missing")
     source = torch.from_numpy(np.frombuffer(parts["source"], "<u2").astype(np.int64)).reshape(batch, rows * columns)
     if rows * columns == 0 or source.min() < first or source.max() >= state.n_tokens:
-        raise _refused("its source map points beyond its tokens")
+        raise refused("its source map points beyond its tokens")
     sizes = torch.zeros_like(state.sizes).scatter_add_(1, source, torch.ones(source.shape))
     if not torch.equal(sizes[:, first:], state.sizes[:, first:]):
-        raise _refused("its source map does not agree with its token sizes")
+        raise refused("its source map does not agree with its token sizes")
     return replace(state, source=source, grid=(rows, columns))
 
 
@@ -248,87 +243,32 @@ def read_header(data: bytes, *, book: Codebook | None = None) -> Header:
     """
     if data[: len(TRANSFORM_MAGIC)] == TRANSFORM_MAGIC:
         if book is None:
-            raise _refused("it needs a codebook, and this end has none")
+            raise refused("it needs a codebook, and this end has none")
         t = read_transform_header(data)
         return Header(
             form=TRANSFORM, packed=False, merged=t.merged, placed=False, batch=t.batch, tokens=t.tokens,
             width=book.width, protected=book.prefix, split=t.split,
         )  # fmt: skip
     if len(data) < HEADER.size:
-        raise _refused(f"it has {len(data)} bytes, less than a header of {HEADER.size}")
+        raise refused(f"it has {len(data)} bytes, less than a header of {HEADER.size}")
     magic, version, form, packed, flags, batch, tokens, width, protected, length, checksum = HEADER.unpack(
         data[: HEADER.size]
     )
     if magic != MAGIC:
-        raise _refused("it does not begin with a Janus header")
+        raise refused("it does not begin with a Janus header")
     if version != VERSION:
-        raise _refused(f"it has version {version} where this Janus reads {VERSION}; use the same release at both ends")
+        raise refused(f"it has version {version} where this Janus reads {VERSION}; use the same release at both ends")
     if form >= len(FORMATS) or packed > 1 or flags > 3:
-        raise _refused("its header has a flag that does not exist")
+        raise refused("its header has a flag that does not exist")
     if not (1 <= batch <= MAX_BATCH and 1 <= tokens <= MAX_TOKENS and 1 <= width <= MAX_WIDTH):
-        raise _refused(f"its shape [{batch}, {tokens}, {width}] is out of bounds")
+        raise refused(f"its shape [{batch}, {tokens}, {width}] is out of bounds")
     if batch * tokens * width > MAX_VALUES or protected > tokens:
-        raise _refused(f"its shape [{batch}, {tokens}, {width}] with {protected} protected tokens is out of bounds")
+        raise refused(f"its shape [{batch}, {tokens}, {width}] with {protected} protected tokens is out of bounds")
     if length != len(data) - HEADER.size:
-        raise _refused(f"its header promises {length} bytes but {len(data) - HEADER.size} came (truncated?)")
+        raise refused(f"its header promises {length} bytes but {len(data) - HEADER.size} came (truncated?)")
     if checksum != zlib.crc32(memoryview(data)[HEADER.size :]):
-        raise _refused("its checksum does not match")
+        raise refused("its checksum does not match")
     return Header(
         form=FORMATS[form], packed=bool(packed), merged=bool(flags & 1), placed=bool(flags & 2),
         batch=batch, tokens=tokens, width=width, protected=protected,
     )  # fmt: skip
-
-
-def _pack(x: torch.Tensor, form: str) -> dict[str, bytes]:
-    """Tokens [B, n, C] in fp32 as bytes by part."""
-    if not torch.isfinite(x).all():
-        raise JanusError("tokens hold NaN or infinite values: check the weights and the image before encoding.")
-    if form == "fp32":
-        return {"tokens": x.contiguous().numpy().astype("<f4", copy=False).tobytes()}
-    if form == "fp16":
-        half = x.half()
-        if not torch.isfinite(half).all():
-            raise JanusError(f"a token value of {x.abs().max():.3g} is too large for fp16: use bf16, int8 or fp32.")
-        return {"tokens": half.contiguous().numpy().astype("<f2", copy=False).tobytes()}
-    if form == "bf16":
-        return {"tokens": x.bfloat16().contiguous().view(torch.int16).numpy().astype("<i2", copy=False).tobytes()}
-    scale = (x.abs().amax(dim=-1, keepdim=True) / 127).clamp_min(torch.finfo(torch.float32).tiny)
-    quantised = (x / scale).round().clamp(-127, 127).to(torch.int8)
-    return {"tokens": quantised.contiguous().numpy().tobytes(), "scales": scale.numpy().astype("<f4").tobytes()}
-
-
-def _unpack(parts: dict, form: str) -> torch.Tensor:
-    """Flat fp32 tokens from bytes by part."""
-    raw = parts["tokens"]
-    if form == "fp32":
-        return torch.from_numpy(np.frombuffer(raw, "<f4").copy())
-    if form == "fp16":
-        return torch.from_numpy(np.frombuffer(raw, "<f2").astype(np.float32))
-    if form == "bf16":
-        return torch.from_numpy(np.frombuffer(raw, "<i2").copy()).view(torch.bfloat16).float()
-    scale = np.frombuffer(parts["scales"], "<f4")
-    if not (np.isfinite(scale) & (scale >= 0) & (scale <= np.finfo(np.float32).max / 128)).all():
-        raise _refused("it holds values that are not finite")
-    values = np.frombuffer(raw, np.int8).reshape(len(scale), -1)
-    return torch.from_numpy(values.astype(np.float32) * scale[:, None])
-
-
-def _unzstd(body: bytes | memoryview, expected: int) -> bytes:
-    """Decompress to exactly ``expected`` bytes, never more, whatever the stream claims."""
-    try:
-        reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).stream_reader(body)
-        plain = reader.read(expected + 1)
-    except (zstandard.ZstdError, MemoryError) as why:
-        raise _refused(f"its body does not decompress ({why})") from why
-    return plain
-
-
-def _share(total: int, weights: dict[str, int]) -> dict[str, int]:
-    """``total`` bytes in proportion to ``weights``, in whole bytes that sum exactly; the largest takes the rest."""
-    shared = {name: total * weight // max(sum(weights.values()), 1) for name, weight in weights.items()}
-    shared[max(weights, key=lambda name: weights[name])] += total - sum(shared.values())
-    return shared
-
-
-def _refused(why: str) -> JanusError:
-    return JanusError(f"payload refused: {why}; encode it again with janus.encode.")

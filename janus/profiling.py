@@ -9,18 +9,21 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import psutil
 import torch
 
-from janus.codec import check_codec, decode, encode
+from janus.codec import check_codec
+from janus.coding import codec_cases
 from janus.errors import JanusError
 from janus.merging import TokenState
 from janus.profile import BatchSample, BlockSample, CodecSample, LatencyProfile
 from janus.provenance import hardware, versions
+from janus.transform import Codebook
+from janus.transform.shelf import transform_step
 from janus.units import s_to_ms
 from janus.vit import OpenViT
 
@@ -53,6 +56,9 @@ class Effort:
 THOROUGH = Effort()
 # For the workbench's first paint: a few seconds for a ViT-Ti.
 QUICK = Effort(counts=5, shares=(0.1,), rounds=3, warmup=1, least_tokens=24)
+TIMED_WITH = "encoding and decoding are timed with the {} codec"
+# A fraction of a second for a codec.
+CODEC_EFFORT = Effort(rounds=5, warmup=1)
 
 
 def measure_profile(
@@ -60,6 +66,7 @@ def measure_profile(
     *,
     effort: Effort = THOROUGH,
     codec: str = "int8",
+    book: Codebook | None = None,
     name: str | None = None,
     batches: Iterable[int] = (),
     progress: Callable[[Iterable], Iterable] = iter,
@@ -70,17 +77,39 @@ def measure_profile(
         vit: The opened model, on the torch device and in the dtype to be measured.
         effort: How much to measure.
         codec: Token codec whose encoding and decoding is timed.
+        book: Its codebook, if it is ``transform``.
         name: What legends call this machine; its processor by default.
         batches: Batch sizes above 1 to time the blocks at as well, for clouds that batch.
         progress: Wraps the rounds, for a progress bar.
     """
-    bench = ProfileBench(vit, effort, codec=codec, batches=batches)
+    bench = ProfileBench(vit, effort, codec=codec, book=book, batches=batches)
     busy = _busy_share()
     # Before and after, the smaller of both: a busy moment can only make it look longer.
     wake_ms = bench.wake_ms(WAKES)
     times = in_rounds(bench.cases, effort, bench.time_ms, progress)
     wake_ms = min(wake_ms, bench.wake_ms(WAKES))
     return bench.profile(times, name=name, wake_ms=wake_ms, busy=max(busy, _busy_share()) > BUSY_SHARE)
+
+
+def with_codec(
+    profile: LatencyProfile, vit: OpenViT, codec: str, book: Codebook | None = None, *, slowdown: float = 1.0
+) -> LatencyProfile:
+    """The same profile with encoding and decoding as they take here, if it was timed with another codec.
+
+    Args:
+        profile: Of any machine.
+        vit: The model on this one.
+        codec: Of the tokens; its step does not matter.
+        book: Its codebook, if it is ``transform``.
+        slowdown: Wall-clock milliseconds for one millisecond of the profile.
+    """
+    if (transform_step(profile.codec) is None) == (transform_step(codec) is None):
+        return profile
+    bench = ProfileBench(vit, QUICK, codec=codec, book=book, blocks=False)
+    encode, decode = bench.coding(in_rounds(bench.cases, CODEC_EFFORT, lambda run: bench.time_ms(run) / slowdown))
+    kept = (said for said in profile.assumptions if said != TIMED_WITH.format(profile.codec))
+    assumptions = (*kept, f"{TIMED_WITH.format(codec)}, on the device's own machine")
+    return replace(profile, codec=codec, encode=encode, decode=decode, assumptions=assumptions)
 
 
 def in_rounds(
@@ -110,17 +139,26 @@ class ProfileBench:
     """What is timed for a profile, and the profile that comes of it.
 
     Attributes:
-        cases: What to run, by key: ("embed",), ("head",), ("block", n, r), ("batch", b, n), ("encode", n),
-            ("decode", n).
+        cases: What to run, by key: ("embed",), ("head",), ("block", n, r), ("batch", b, n), and ("encode", …),
+            ("decode", …) for each of ``sizes_bytes``.
+        sizes_bytes: Of the payloads that are coded.
     """
 
-    def __init__(self, vit: OpenViT, effort: Effort, *, codec: str = "int8", batches: Iterable[int] = ()):
+    def __init__(
+        self, vit: OpenViT, effort: Effort, *, codec: str = "int8", book: Codebook | None = None,
+        batches: Iterable[int] = (), blocks: bool = True,
+    ):  # fmt: skip
         parameter = next(vit.model.parameters())
         self.vit, self.codec = vit, check_codec(codec)
         self.device, self.dtype = parameter.device, parameter.dtype
-        self.sizes_bytes: dict[int, int] = {}
+        counts = _counts(vit, effort)
         with torch.inference_mode():
-            self.cases = self._cases(_counts(vit, effort), effort.shares, sorted(set(batches) - {1}))
+            self.cases = self._cases(counts, effort.shares, sorted(set(batches) - {1})) if blocks else {}
+            few = (counts[0], counts[len(counts) // 2], counts[-1])
+            coding = codec_cases(vit, codec, few, book, random=lambda n: self.state(1, n, merged=True))
+        self.sizes_bytes = coding.sizes_bytes
+        self.cases |= {("encode", *name): run for name, run in coding.encode.items()}
+        self.cases |= {("decode", *name): run for name, run in coding.decode.items()}
 
     def _cases(self, counts: list[int], shares: tuple[float, ...], batches: list[int]) -> dict[tuple, Callable]:
         vit = self.vit
@@ -134,12 +172,6 @@ class ProfileBench:
                 cases["block", n, r] = partial(self.through, self.state(1, n, merged=r > 0), r)
             for b in batches:
                 cases["batch", b, n] = partial(self.through, self.state(b, n), 0)
-        for n in (counts[0], counts[len(counts) // 2], counts[-1]):
-            state = self.state(1, n, merged=True)
-            data = encode(state, self.codec).data
-            self.sizes_bytes[n] = len(data)
-            cases["encode", n] = partial(encode, state, self.codec)
-            cases["decode", n] = lambda data=data: decode(data).x.to(self.device)
         return cases
 
     def state(self, batch: int, n: int, *, merged: bool = False) -> TokenState:
@@ -184,18 +216,20 @@ class ProfileBench:
             late.append(after_a_wait - self.time_ms(run))
         return max(float(np.median(late)), 0.0)
 
+    def coding(self, times: Mapping[tuple, list[float]]) -> list[tuple[CodecSample, ...]]:
+        """Samples of encoding and of decoding from milliseconds by key."""
+        sizes = sorted(self.sizes_bytes.items(), key=lambda known: known[1])
+        return [
+            tuple(CodecSample(size_bytes=size, median_ms=float(np.median(times[kind, *name]))) for name, size in sizes)
+            for kind in ("encode", "decode")
+        ]
+
     def profile(
         self, times: Mapping[tuple, list[float]], *, name: str | None, busy: bool, wake_ms: float = 0.0
     ) -> LatencyProfile:
         """The profile from milliseconds by key."""
         vit = self.vit
-        median = {key: float(np.median(values)) for key, values in times.items()}
-
-        def codec_samples(kind: str) -> tuple[CodecSample, ...]:
-            return tuple(
-                CodecSample(size_bytes=size, median_ms=median[kind, n]) for n, size in sorted(self.sizes_bytes.items())
-            )
-
+        median = {key: float(np.median(values)) for key, values in times.items() if key in (("embed",), ("head",))}
         blocks, batches = [], []
         for key, values in times.items():
             per_block = np.array(values) / vit.depth
@@ -212,6 +246,7 @@ class ProfileBench:
         if self.device.type == "cuda":
             machine["accelerator"] = torch.cuda.get_device_name(self.device)
         geometry = vit.geometry
+        encode, decode = self.coding(times)
         return LatencyProfile(
             model=geometry.name,
             geometry=geometry,
@@ -225,13 +260,14 @@ class ProfileBench:
             embed_ms=median["embed",],
             head_ms=median["head",],
             blocks=tuple(blocks),
-            encode=codec_samples("encode"),
-            decode=codec_samples("decode"),
+            codec=self.codec,
+            encode=encode,
+            decode=decode,
             batches=tuple(batches),
             wake_ms=wake_ms,
             hardware=machine,
             versions=dict(versions()),
-            assumptions=(f"encoding and decoding are timed with the {self.codec} codec",),
+            assumptions=(TIMED_WITH.format(self.codec),),
             busy=busy,
         )
 

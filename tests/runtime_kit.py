@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import threading
+from copy import deepcopy
 from functools import lru_cache
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from vits import make
 
+from janus.calibrate import calibrate
 from janus.codec import encode
 from janus.grid import GridSettings, PlanGrid
 from janus.picture import encode_picture
@@ -20,6 +22,7 @@ from janus.runtime.half import open_half
 from janus.runtime.link import Link, LinkSettings, precise_loop
 from janus.runtime.requests import picture_request, tokens_request
 from janus.schedule import MergeSchedule
+from janus.transform import Codebook
 
 NAME = "vit_tiny_patch16_224"
 # For what happens at once on an idle machine: past this it does not happen at all.
@@ -35,6 +38,25 @@ def half(variant="class token", seed=0, name=NAME):
 def pixels(i=0, side=32):
     """Random pixels, the same for the same ``i``."""
     return np.random.default_rng(i).integers(0, 256, (side, side, 3), dtype=np.uint8)
+
+
+@lru_cache
+def listening(variant="class token"):
+    """A tiny ViT whose answer depends on its tokens, as a trained one's does; a random head hardly listens."""
+    model = deepcopy(half(variant).vit.model)
+    with torch.no_grad():
+        model.head.weight.mul_(100)
+    return open_half(model, NAME)
+
+
+@lru_cache
+def codebook(variant="class token") -> Codebook:
+    """Of a tiny ViT, from sixteen random pictures."""
+    model = listening(variant)
+    return calibrate(
+        model.vit, (pixels(i) for i in range(16)), name=model.name, preprocess=model.preprocess, splits=[1, 2, 3],
+        facts={"pictures": ["0123456789ab"]},
+    )  # fmt: skip
 
 
 def unsplit(model, picture, schedule):

@@ -84,11 +84,15 @@ def test_schedules_of_ones_own(given, tmp_path):
     assert f"for splits 2 of {NAME}, from 8 pictures; SHA-256 {made.digest.hex()}" in said
 
 
-def test_a_device_says_that_it_cannot(tmp_path):
-    """A cloud has no codebook: who asks a device for the codec is told before anything is loaded or connected."""
-    with pytest.raises(JanusError, match=r"codec transform0\.7: a cloud has no codebook.* choose int8"):
-        run(device, "--model", NAME, "--cloud", "127.0.0.1:1", "--images", tmp_path, "--slo", "100", "--codec",
-            "transform0.7")  # fmt: skip
+def test_a_device_without_a_codebook_says_how_to_make_one(given, tmp_path):
+    """Before anything is connected; and one of other weights is no help."""
+    told = ("--cloud", "127.0.0.1:1", "--images", tmp_path, "--slo", "100", "--codec", "transform0.7")
+    with pytest.raises(JanusError, match=r"there is no codebook for .*janus calibrate --model"):
+        run(device, *model(given), *told)
+    torch.manual_seed(1)
+    save_file(timm.create_model("test_vit").state_dict(), tmp_path / "others.safetensors")
+    with pytest.raises(JanusError, match="calibrated on"):
+        run(device, "--model", NAME, "--weights", tmp_path / "others.safetensors", *told, "--codebook", book(given))
 
 
 def test_evaluate_with_a_codebook(given):

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,10 @@ from PIL import Image
 from runtime_kit import patient_lines, profile  # noqa: F401
 from safetensors.torch import save_file
 
+from janus.bench.fuzz import noise_codebook
 from janus.cli import main
 from janus.models import full_name
-from janus.profile import save_profile
+from janus.profile import load_profile, save_profile
 from janus.runtime.credentials import split_address
 from janus.runtime.half import open_half
 from janus.runtime.pace import Pace
@@ -25,6 +27,14 @@ from janus.runtime.server import serve
 
 NAME = "test_vit"
 JANUS = [sys.executable, "-c", "from janus.cli import main; main()"]
+
+
+def rate(size, top1):
+    """Figures of a row of rates."""
+    return {
+        "bytes_mean": size, "bytes_p90": size, "encode_ms": 1, "decode_ms": 1, "top1": top1, "low": top1 - 5,
+        "high": top1 + 5,
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +45,16 @@ def world(tmp_path_factory):
     model = timm.create_model(NAME).eval()
     save_file(model.state_dict(), folder / "weights.safetensors")
     half = open_half(model, full_name(model))
+    noise_codebook(half).write(folder / "codebook.safetensors")
+    half = open_half(model, full_name(model), codebook=folder / "codebook.safetensors")
+    rows = [
+        {"kind": "picture", "codec": "jpeg", "quality": 85, "schedule": "none", "level": 0, "split": 0,
+         **rate(900, 70)},
+        {"kind": "tokens", "codec": "transform", "quality": 1, "schedule": "constant", "level": 8, "split": 3,
+         **rate(50, 69)},
+    ]  # fmt: skip
+    rates = {"model": half.name, "images": "made up", "n": 100, "unmerged": {"top1": 71, "low": 60, "high": 80}}
+    (folder / "rates.json").write_text(json.dumps(rates | {"rows": rows}))
     save_profile(profile(half), folder / "profile.json")
     for i in range(4):
         place = folder / "images" / ("n01440764", "n01443537")[i % 2]
@@ -79,6 +99,62 @@ def test_a_device_runs_a_folder_against_a_cloud(world, cloud, tmp_path, capsys):
     assert set(table["answered_by"]) == {"cloud"} and set(table["label"]) == {0, 1}
     assert doc["provenance"]["model"].startswith(NAME)
     assert "taken to be as fast" not in printed.err
+
+
+def test_tokens_travel_in_the_codec_transform_where_both_ends_have_its_codebook(world, cloud, tmp_path):
+    """At a split that it serves, and with a policy; fewer bytes than int8."""
+    book, out = world[0] / "codebook.safetensors", tmp_path / "t.csv"
+    assert device(world, cloud, "--codec", "transform1", "--codebook", book, "--policy", "janus", "--out", out) == 0
+    assert len(pd.read_csv(out)) == 4
+    assert device(world, cloud, "--codec", "transform1", "--codebook", book, "--split", 3, "--out", out) == 0
+    table = pd.read_csv(out)
+
+    assert set(table["travels_as"]) == {"transform1"} and set(table["answered_by"]) == {"cloud"}
+    assert (table["payload_bytes"] < 64 * 100).all()
+
+
+def test_a_policy_chooses_among_measured_rates(world, cloud, tmp_path, capsys):
+    """Pictures, tokens and the device; without the cloud's codebook without those tokens, and it says so."""
+    folder, half = world
+    told = ("--policy", "janus-codec", "--rates", folder / "rates.json", "--codebook", folder / "codebook.safetensors")
+    assert device(world, cloud, *told, "--frames", 6, "--out", tmp_path / "t.csv") == 0
+    both = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+    capsys.readouterr()
+    with serve(replace(half, book=None), profile=profile(half)) as without:
+        assert device(world, without, *told, "--frames", 6, "--out", tmp_path / "t.csv") == 0
+    pictures = pd.read_csv(tmp_path / "t.csv", keep_default_na=False)
+
+    assert set(both["travels_as"]) <= {"", "raw", "jpeg85", "transform1"} and len(both) == 6
+    assert set(pictures["travels_as"]) <= {"", "raw", "jpeg85"}
+    assert "no tokens travel in the codec transform" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("there", ["none", "another"])
+def test_a_codec_that_the_cloud_cannot_decode_is_refused_in_one_sentence(world, there, capsys):
+    """With what each end has, and what to do."""
+    folder, half = world
+    other = None if there == "none" else replace(half.book, sizes=half.book.sizes[::-1].copy())
+    with serve(replace(half, book=other), profile=profile(half)) as running:
+        status = device(
+            world, running, "--codec", "transform1", "--codebook", folder / "codebook.safetensors", "--split", 3
+        )
+    words = capsys.readouterr().err
+
+    assert status == 2
+    assert {"none": "janus cloud --codebook FILE", "another": "start both with the same --codebook"}[there] in words
+
+
+def test_a_profile_times_the_codec_transform(world, tmp_path, capsys):
+    """With a codebook of the model, whatever its weights; without one it says what is missing."""
+    told = ("profile", "--model", NAME, "--effort", "quick", "--rounds", 3, "--out", tmp_path / "p.json")
+    codec = ("--codec", "transform1")
+    assert run(*told, *codec, "--codebook", world[0] / "codebook.safetensors") == 0
+    assert run(*told, *codec) == 2
+    assert "there is no codebook for" in capsys.readouterr().err
+    assert run(*told, "--codebook", world[0] / "codebook.safetensors") == 2
+
+    made = load_profile(tmp_path / "p.json")
+    assert made.codec == "transform1" and len(made.encode) == 6
 
 
 def test_a_cloud_that_imitates_another_makes_the_latency_emulated(world, tmp_path, capsys):
@@ -145,6 +221,10 @@ def test_what_cannot_be_is_refused_in_one_sentence(arguments, says, capsys):
         (["--camera-fps", "0"], "camera_fps 0"),
         (["--schedule", "a fable"], "schedule 'a fable' is unknown"),
         (["--token-file", "no-such-token"], "cannot be read"),
+        (["--codec", "transform1"], "there is no codebook for"),
+        (["--codebook", "x"], "goes with --codec transform or --rates"),
+        (["--policy", "janus-codec"], "give --rates stored, or a file"),
+        (["--rates", "stored"], "no rate table of"),
         (["--cloud-profile", "a fable"], "neither a file nor a machine"),
     ],
 )

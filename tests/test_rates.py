@@ -369,6 +369,16 @@ def test_janus_with_codec_chooses_what_is_offered(network, slo_ms):
         assert 0 <= decision.hedge.level_index < len(grid.levels)
 
 
+def test_where_nothing_that_is_sent_is_any_better_the_device_goes_on_alone():
+    """A device so fast that the way to the cloud alone takes longer: no plan that sends is even offered."""
+    fast = small_grid(device=1e-5, rates=rate_table(rows=[rate_row("jpeg85", 1500, 79.8)]))
+    fast = replace(fast, cloud=machine(5.0))
+    decision = make_policy("janus-codec", fast).decide(0.0, 100.0)
+
+    assert not RatedGrid.of(fast).offered[:, :-1].any()
+    assert decision.split == TINY.depth
+
+
 def test_policies_that_choose_quality_need_a_table():
     """Without one they are not among those that can run, and say what is missing."""
     assert policies_for(None) == POLICIES

@@ -3,6 +3,7 @@
 import io
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from janus.runtime.netns import ShapedNamespaces, why_not_here
 from janus.runtime.requests import Limits, read_work
 
 HALF = half()
+WITH_BOOK = replace(HALF, book=noise_codebook(HALF))
 
 
 def test_noise_has_the_size_of_a_photograph_as_a_jpeg():
@@ -37,26 +39,28 @@ def test_noise_has_the_size_of_a_photograph_as_a_jpeg():
 
 
 def test_the_seeds_of_the_fuzzer_are_good_requests():
-    """Every codec and every picture format: what is mutated would have been served."""
-    for request in seeds(HALF):
-        assert read_work(request, HALF, Limits()).batch == 1
+    """Every codec, with a codebook transform too, and every picture format: what is mutated would have been served."""
+    found = seeds(WITH_BOOK)
+    for request in found:
+        assert read_work(request, WITH_BOOK, Limits()).batch == 1
+    assert sum(request.tokens.startswith(b"JT1") for request in found) == 12
 
 
 def test_mutants_are_refused_or_harmless():
     """Nothing but a refusal comes out of the decoder; most mutants are refused, and the same seed gives the same."""
-    row = decoder(HALF, 1500, seed=5)
+    row = decoder(WITH_BOOK, 1500, seed=5)
 
     assert set(row["outcomes"]) <= {"INVALID_ARGUMENT", "FAILED_PRECONDITION", "no request", "fits"}
     assert row["outcomes"]["INVALID_ARGUMENT"] > 500
-    assert list(mutants(HALF, 20, 1)) == list(mutants(HALF, 20, 1))
+    assert list(mutants(WITH_BOOK, 20, 1)) == list(mutants(WITH_BOOK, 20, 1))
 
 
 def test_mutants_of_the_transform_codec_are_refused_or_harmless():
     """The same for payloads of the codec with a codebook; what is mutated would have been decoded."""
-    book = noise_codebook(HALF)
+    book = WITH_BOOK.book
     for data in transform_seeds(HALF, book):
         assert decode(data, book=book).x.shape[0] in (1, 2)
-    row = transform(HALF, 1500, seed=5)
+    row = transform(WITH_BOOK, 1500, seed=5)
 
     assert row["outcomes"]["refused"] > 1000
     assert sum(row["outcomes"].values()) == 1500

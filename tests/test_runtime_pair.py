@@ -14,6 +14,8 @@ import timm
 import torch
 from runtime_kit import patient_lines, profile, until  # noqa: F401
 
+from janus.bench.fuzz import noise_codebook
+from janus.codec import decode, encode
 from janus.errors import JanusError
 from janus.grid import GridSettings
 from janus.network import Trace
@@ -21,6 +23,7 @@ from janus.runtime.credentials import split_address
 from janus.runtime.half import open_half
 from janus.runtime.pair import LocalPair
 from janus.runtime.session import RunSettings
+from janus.runtime.spot import measure_plan
 from janus.schedule import MergeSchedule
 from janus.split import Plan
 
@@ -49,8 +52,12 @@ def pictures():
 
 
 @pytest.fixture(scope="module")
-def pair(model, made):
-    with LocalPair(model, trace=100.0, delay_ms=1.0, device_profile=made[1], cloud_profile=made[1]) as opened:
+def pair(model, made, tmp_path_factory):
+    codebook = tmp_path_factory.mktemp("pair") / "codebook.safetensors"
+    noise_codebook(made[0]).write(codebook)
+    with LocalPair(
+        model, trace=100.0, delay_ms=1.0, codebook=codebook, device_profile=made[1], cloud_profile=made[1]
+    ) as opened:
         yield opened
 
 
@@ -75,6 +82,34 @@ def test_frames_go_through_three_processes_and_come_back_right(pair, made, pictu
     assert set(table["answered_by"]) == {"device" if split == 6 else "cloud"}
     assert not table["fallback"].any()
     assert not table.attrs["emulated"]
+
+
+def test_tokens_travel_in_the_codec_transform(pair, made, pictures):
+    """Its name among the settings is enough: sizes and times come from the codebook; every answer is its own."""
+    split = pair.half.book.splits[1]
+    settings = GridSettings(family="constant", levels=(0.0, 8.0), codec="transform1", splits=tuple(range(7)))
+    spots = list(
+        measure_plan(
+            pair, pictures, Plan(level=8, split=split), grid=settings, mbps=100.0, frames=5, cancel=threading.Event()
+        )
+    )  # fmt: skip
+    table = pair.run(
+        pictures, policy=Plan(level=8, split=split), slo_ms=LONG_MS, grid=settings, settings=RunSettings(frames=5),
+        progress=False,
+    )  # fmt: skip
+    expected = []
+    plan = made[0].vit.plan(MergeSchedule(family="constant", level=8)).removed
+    with torch.inference_mode():
+        for picture in pictures:
+            state = made[0].vit.embed(made[0].preprocess.normalise(picture[None]))
+            sent = encode(made[0].vit.blocks(state, 0, split, plan), "transform1", book=pair.half.book, split=split)
+            back = made[0].vit.blocks(decode(sent.data, book=pair.half.book), split, 6, plan)
+            expected.append(int(made[0].vit.head(back).argmax()))
+
+    assert list(table["answer"]) == expected
+    assert set(table["travels_as"]) == {"transform1"} and set(table["answered_by"]) == {"cloud"}
+    assert len(spots) == 5 and spots[-1].modelled_ms > 0
+    assert pair.machines.coded("cloud", "transform1").codec == "transform1"
 
 
 def test_another_trace_for_one_run(pair, pictures):
@@ -246,7 +281,7 @@ def ended(process):
 def test_a_child_that_cannot_start_says_why(model, tmp_path):
     """Its last words are the error, and no child is left."""
     pair = LocalPair(model)
-    pair.weights_file().write_bytes(b"no weights")
+    pair.handed.weights_file().write_bytes(b"no weights")
     before = len(psutil.Process().children())
 
     with pytest.raises(JanusError, match=r"the cloud has ended: .*not a whole safetensors file"), pair:
@@ -262,6 +297,7 @@ def test_a_child_that_cannot_start_says_why(model, tmp_path):
         ({"delay_ms": -1.0}, "delay_ms -1"),
         ({"trace": 0.0}, "carries nothing"),
         ({"emulate_cloud": "a machine from a fable"}, "neither a file nor a machine"),
+        ({"codebook": "no such codebook"}, "does not exist"),
     ],
 )
 def test_a_pair_that_cannot_be_is_refused_before_anything_starts(model, options, says):

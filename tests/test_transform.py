@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from runtime_kit import half, pixels
+from runtime_kit import codebook, listening, pixels
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
@@ -25,7 +25,7 @@ from janus.models import load_model
 from janus.runtime.half import open_half
 from janus.runtime.requests import Limits, Refused, read_work, tokens_request
 from janus.schedule import MergeSchedule
-from janus.transform import Codebook, read_codebook
+from janus.transform import read_codebook
 from janus.transform.codebook import LOW, OCTAVE, step_index
 from janus.transform.shelf import find_codebook, shipped_codebook, transform_step
 from janus.transform.wire import DEAD_ZONE, HEADER, MAX_BATCH
@@ -36,25 +36,6 @@ STEP = 0.5
 CODEC = f"transform{STEP}"
 # The coarsest of a token's steps, in the codebook's own.
 COARSEST = 4
-
-
-@lru_cache
-def listening(variant="class token"):
-    """A tiny ViT whose answer depends on its tokens, as a trained one's does; a random head hardly listens."""
-    model = deepcopy(half(variant).vit.model)
-    with torch.no_grad():
-        model.head.weight.mul_(100)
-    return open_half(model, "vit_tiny_patch16_224")
-
-
-@lru_cache
-def codebook(variant="class token") -> Codebook:
-    """Of a tiny ViT, from sixteen random pictures."""
-    model = listening(variant)
-    return calibrate(
-        model.vit, (pixels(i) for i in range(16)), name=model.name, preprocess=model.preprocess, splits=[1, SPLIT, 3],
-        facts={"pictures": ["0123456789ab"]},
-    )  # fmt: skip
 
 
 @lru_cache

@@ -26,11 +26,12 @@ from janus.grid import GridSettings, PlanGrid
 from janus.models import load_model
 from janus.policy import Decision
 from janus.progress import bar
-from janus.runtime.device import Device, FrameResult
+from janus.runtime.device import Device
 from janus.runtime.fixed import FixedPlan
 from janus.runtime.half import Half
 from janus.runtime.local import LocalCompute
 from janus.runtime.pair import LocalPair
+from janus.runtime.result import FrameResult
 from janus.runtime.runs import prepare
 from janus.schedule import MergeSchedule
 from janus.split import Plan
@@ -149,7 +150,7 @@ def killer(pair: LocalPair) -> Iterator[Callable[[LocalPair], float]]:
         return
     address = pair.cloud.ready["address"]
     pair.cloud.stop()
-    with Nursery(pair.half.name, pair.weights_file(), address) as nursery:
+    with Nursery(pair.half.name, pair.handed.weights_file(), address) as nursery:
 
         def kill_forked(_: LocalPair) -> float:
             return nursery.kill()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections import Counter, deque
 from itertools import islice
+from pathlib import Path
 
 import click
 import grpc
@@ -18,9 +20,9 @@ from janus.calibrate import FEWEST_IMAGES, calibrate
 from janus.cli.common import document, emit
 from janus.codec import decode
 from janus.errors import JanusError
-from janus.models import load_model
+from janus.models import full_name, load_model
 from janus.progress import bar
-from janus.runtime.half import Half
+from janus.runtime.half import Half, open_half
 from janus.runtime.janus_pb2 import FinishReply, FinishRequest
 from janus.runtime.pair import LocalPair
 from janus.runtime.requests import Limits, Refused, read_work
@@ -69,13 +71,18 @@ def decoder(half: Half, count: int, seed: int, echo=lambda line: None) -> dict:
 
 
 def transform(half: Half, count: int, seed: int) -> dict:
-    """Mutated payloads of the codec ``transform`` through its decoder, with a codebook of the fuzzed model.
+    """Mutated payloads of the codec ``transform`` through its decoder alone, several images at once among them.
+
+    Args:
+        half: With a codebook.
+        count: Mutants.
+        seed: The same gives the same.
 
     Raises:
         Exception: Whatever gets out that is not a refusal.
         JanusError: If tokens come out that are not finite.
     """
-    book = noise_codebook(half)
+    book = half.book
     outcomes: Counter[str] = Counter()
     slowest, process = 0.0, psutil.Process()
     before = peak = process.memory_info().rss
@@ -162,12 +169,16 @@ def command(name, requests, seed, as_json):
     def echo(line: str) -> None:
         click.echo(line, err=as_json)
 
-    with LocalPair(load_model(name, pretrained=False).model) as pair:
-        half = pair.half
-        rows = [
-            decoder(half, requests, seed, echo), wire(pair, requests, seed + 1, echo),
-            transform(half, requests, seed + 2),
-        ]  # fmt: skip
+    model = load_model(name, pretrained=False).model
+    with tempfile.TemporaryDirectory() as folder:
+        codebook = Path(folder) / "codebook.safetensors"
+        noise_codebook(open_half(model, full_name(model))).write(codebook)
+        with LocalPair(model, codebook=codebook) as pair:
+            half = pair.half
+            rows = [
+                decoder(half, requests, seed, echo), wire(pair, requests, seed + 1, echo),
+                transform(half, requests, seed + 2),
+            ]  # fmt: skip
     for row in rows:
         echo(f"{row}")
     emit(document(rows, model=name, seed=seed), as_json=as_json)

@@ -15,15 +15,18 @@ from janus.runtime.half import Half
 from janus.runtime.janus_pb2 import FinishRequest
 from janus.runtime.requests import picture_request, tokens_request
 from janus.schedule import MergeSchedule
+from janus.transform import MAGIC as TRANSFORM_MAGIC
 from janus.transform import Codebook
 from janus.transform.wire import HEADER as TRANSFORM_HEADER
 
 ENCODINGS = ("raw", "png", "jpeg85", "webp80", "avif60")
+# Finely, so that the coder must escape its tables, and as it is used.
+TRANSFORMS = ("transform0.01", "transform1")
 INTERESTING = (0, 1, 2, 127, 128, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1)
 
 
 def seeds(half: Half) -> list[FinishRequest]:
-    """Good requests: every codec at several cuts, every picture format."""
+    """Good requests: every codec at several cuts, every picture format; with a codebook the codec transform, too."""
     depth, made = half.vit.depth, []
     height, width = half.vit.input_size
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -36,6 +39,9 @@ def seeds(half: Half) -> list[FinishRequest]:
                 state = half.vit.blocks(state, split - 1, split, removed)
                 if split in (1, depth // 2, depth):
                     made += [tokens_request(half, split, removed, encode(state, codec).data) for codec in TOKEN_CODECS]
+                if half.book is not None and split in half.book.splits:
+                    sent = (encode(state, codec, book=half.book, split=split).data for codec in TRANSFORMS)
+                    made += [tokens_request(half, split, removed, data) for data in sent]
     return made
 
 
@@ -60,7 +66,7 @@ def transform_seeds(half: Half, book: Codebook) -> list[bytes]:
             for at, split in zip((0, *book.splits), book.splits, strict=False):
                 with torch.inference_mode():
                     state = half.vit.blocks(state, at, split, removed)
-                made += [encode(state, codec, book=book, split=split).data for codec in ("transform0.01", "transform1")]
+                made += [encode(state, codec, book=book, split=split).data for codec in TRANSFORMS]
     return made
 
 
@@ -68,20 +74,22 @@ def transform_mutants(half: Half, book: Codebook, count: int, seed: int) -> Iter
     """So many mutated payloads, most with a right checksum; the same seed gives the same."""
     chance, good = random.Random(seed), transform_seeds(half, book)
     for _ in range(count):
-        data, what = chance.choice(good), chance.random()
-        if what < 0.2:
-            yield damaged(chance, data)
-            continue
-        values, body = list(TRANSFORM_HEADER.unpack(data[: TRANSFORM_HEADER.size])), data[TRANSFORM_HEADER.size :]
-        if what < 0.5:
-            at = chance.randrange(1, 6)
-            low, high = (-128, 127) if at == 3 else (0, (1 << 8) - 1 if at < 4 else (1 << 16) - 1)
-            values[at] = min(max(chance.choice((*range(70), *INTERESTING)), low), high)
-        else:
-            body = damaged(chance, body)
-            body = body[: len(body) // 4 * 4]
-        front = TRANSFORM_HEADER.pack(*values)[:-4]
-        yield front + zlib.crc32(body, zlib.crc32(front)).to_bytes(4, "little") + body
+        data = chance.choice(good)
+        yield damaged(chance, data) if chance.random() < 0.2 else _resealed(chance, data)
+
+
+def _resealed(chance: random.Random, data: bytes) -> bytes:
+    """A payload of the codec ``transform`` whose header or body lies, with a right checksum."""
+    values, body = list(TRANSFORM_HEADER.unpack(data[: TRANSFORM_HEADER.size])), data[TRANSFORM_HEADER.size :]
+    if chance.random() < 0.4:
+        at = chance.randrange(1, 6)
+        low, high = (-128, 127) if at == 3 else (0, (1 << 8) - 1 if at < 4 else (1 << 16) - 1)
+        values[at] = min(max(chance.choice((*range(70), *INTERESTING)), low), high)
+    else:
+        body = damaged(chance, body)
+        body = body[: len(body) // 4 * 4]
+    front = TRANSFORM_HEADER.pack(*values)[:-4]
+    return front + zlib.crc32(body, zlib.crc32(front)).to_bytes(4, "little") + body
 
 
 def _any_byte(chance: random.Random, request: FinishRequest, good) -> bytes:
@@ -121,6 +129,9 @@ def _fields(chance: random.Random, request: FinishRequest, good) -> bytes:
 def _header(chance: random.Random, request: FinishRequest, good) -> bytes:
     """A payload whose header lies, with a right checksum."""
     tokens = _tokens(chance, request, good)
+    if tokens.tokens.startswith(TRANSFORM_MAGIC):
+        tokens.tokens = _resealed(chance, tokens.tokens)
+        return tokens.SerializeToString()
     values = list(HEADER.unpack(tokens.tokens[: HEADER.size]))
     at = chance.randrange(1, len(values) - 1)
     most = (1 << 8) - 1 if at < 5 else (1 << 16) - 1 if at < 9 else (1 << 32) - 1
@@ -132,6 +143,9 @@ def _header(chance: random.Random, request: FinishRequest, good) -> bytes:
 def _body(chance: random.Random, request: FinishRequest, good) -> bytes:
     """A damaged body behind a header that agrees with it."""
     tokens = _tokens(chance, request, good)
+    if tokens.tokens.startswith(TRANSFORM_MAGIC):
+        tokens.tokens = _resealed(chance, tokens.tokens)
+        return tokens.SerializeToString()
     values, body = list(HEADER.unpack(tokens.tokens[: HEADER.size])), damaged(chance, tokens.tokens[HEADER.size :])
     values[-2:] = [len(body), zlib.crc32(body)]
     tokens.tokens = HEADER.pack(*values) + body

@@ -18,6 +18,7 @@ FILE = click.Path(path_type=Path)
 @click.command("cloud")
 @click.option("--model", "name", help="Full timm tag.")
 @click.option("--weights", type=FILE, help="A safetensors file instead of the hub's weights.")
+@click.option("--codebook", type=FILE, help="For devices that send the codec transform.  [default: the shipped one]")
 @click.option("--listen", default="127.0.0.1:7000", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")
 @click.option("--threads", type=click.IntRange(1), help="Threads of torch.  [default: torch's own choice]")
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
@@ -39,8 +40,8 @@ FILE = click.Path(path_type=Path)
 )
 @click.option("--host", "hosts", multiple=True, help="Name or address that devices will call, for --new-credentials.")
 @click.option("--child", is_flag=True, hidden=True)
-def command(name, weights, listen, threads, torch_device, max_batch, max_waiting, tls_cert, tls_key, client_ca,
-            token_file, profile_file, emulate, slowdown, folder, hosts, child):  # fmt: skip
+def command(name, weights, codebook, listen, threads, torch_device, max_batch, max_waiting, tls_cert, tls_key,
+            client_ca, token_file, profile_file, emulate, slowdown, folder, hosts, child):  # fmt: skip
     """Serve a model to devices: blocks behind any split and the head, or the whole model on a picture.
 
     Without credentials it listens on this machine only. What it gets it forgets with the answer.
@@ -74,7 +75,7 @@ def command(name, weights, listen, threads, torch_device, max_batch, max_waiting
     if threads:
         torch.set_num_threads(threads)
     loaded = load_model(name, weights=weights)
-    half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name)
+    half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name, codebook=codebook)
     profile = None if profile_file is None else load_profile(profile_file, for_model=loaded.name)
     pace = (
         None
@@ -92,7 +93,8 @@ def command(name, weights, listen, threads, torch_device, max_batch, max_waiting
         leave()
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    click.echo(f"{loaded.name} ({half.key.hex()[:12]}) on {cloud.address}; Ctrl-C ends it.")
+    book = f", codebook {half.book_key.hex()[:12]}," if half.book else ""
+    click.echo(f"{loaded.name} ({half.key.hex()[:12]}){book} on {cloud.address}; Ctrl-C ends it.")
     if tls_cert is not None and client_ca is None and token_file is None:
         click.echo("Whoever reaches this port may use it: --client-ca or --token-file says who may.", err=True)
     try:

@@ -6,6 +6,7 @@ import io
 import logging
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -32,6 +33,9 @@ FILE = click.Path(path_type=Path)
     "--schedule", default="declining", show_default=True, help="Family of schedules, or a searched one's name."
 )
 @click.option("--codec", default="int8", show_default=True, help="How tokens travel.")
+@click.option("--codebook", type=FILE, help="For the codec transform; the cloud's must be the same.  [default: the "
+              "shipped one]")  # fmt: skip
+@click.option("--rates", help="A table that `janus bench codec` wrote, or `stored`: for policies that choose quality.")
 @click.option("--encoding", default="jpeg85", show_default=True, help="How the picture travels at split 0.")
 @click.option("--frames", type=click.IntRange(0), default=0, help="How many; pictures repeat.  [default: one each]")
 @click.option("--seconds", type=float, default=0.0, help="How long; pictures repeat.  [default: one each]")
@@ -48,9 +52,9 @@ FILE = click.Path(path_type=Path)
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @click.option("--out", type=FILE, help="Write the table here: .csv or .parquet.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the summary.")
-def command(addresses, name, weights, images, fit, policy, split, level, slo_ms, schedule, codec, encoding, frames,
-            seconds, camera_fps, late, device_profile, cloud_profile, accuracy_file, ca, cert, key, token_file, threads,
-            torch_device, out, as_json):  # fmt: skip
+def command(addresses, name, weights, images, fit, policy, split, level, slo_ms, schedule, codec, codebook, rates,
+            encoding, frames, seconds, camera_fps, late, device_profile, cloud_profile, accuracy_file, ca, cert, key,
+            token_file, threads, torch_device, out, as_json):  # fmt: skip
     """Decide, run, send, receive and record, frame by frame.
 
     When the cloud is away or late the device finishes the frame itself, says so in the table, and returns to the cloud
@@ -66,9 +70,10 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     from janus.accuracy import load_accuracy
     from janus.grid import GridSettings, PlanGrid, check_slo
     from janus.models import load_model
-    from janus.policy import PolicySettings, check_policy, make_policy
+    from janus.policy import RATED, PolicySettings, check_policy, make_policy
     from janus.profile import find_profile, parse_profile
-    from janus.profiling import QUICK, check_torch_device, measure_profile
+    from janus.profiling import QUICK, check_torch_device, measure_profile, with_codec
+    from janus.rates import find_rates
     from janus.runtime.credentials import DeviceCredentials
     from janus.runtime.device import Device
     from janus.runtime.fixed import FixedPlan
@@ -77,17 +82,17 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     from janus.runtime.local import LocalCompute
     from janus.runtime.runs import prepare, record
     from janus.runtime.session import RunSettings, Session
+    from janus.runtime.ways import check_codebooks, encode_factor, runnable, with_sizes
     from janus.schedules import family_of
     from janus.split import Plan, check_split
     from janus.transform.shelf import transform_step
 
     check_policy(policy)
     check_slo(slo_ms)
-    if transform_step(codec) is not None:
-        raise JanusError(
-            f"codec {codec}: a cloud has no codebook, so it could not decode this; choose int8, or run it in one "
-            f"process with `janus evaluate --codec {codec}`."
-        )
+    if codebook is not None and transform_step(codec) is None and rates is None:
+        raise JanusError(f"--codebook {codebook} goes with --codec transform or --rates: give one, or leave it out.")
+    if policy in RATED and split is None and rates is None:
+        raise JanusError(f"policy {policy!r} chooses among what was measured: give --rates stored, or a file.")
     if level is not None and split is None:
         raise JanusError(f"--level {level:g} goes with --split: a policy chooses its levels itself.")
     if threads:
@@ -95,9 +100,11 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     loaded = load_model(name, weights=weights)
     family, listed = family_of(schedule, loaded.name)
     plans = GridSettings(family=family, listed=listed, codec=codec, encoding=encoding)
-    half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name, fit=fit)
+    half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name, fit=fit, codebook=codebook)
+    fixed = None if split is None else Plan(level=level or 0.0, split=split)
     if split is not None:
         check_split(split, half.vit.depth)
+    plans = with_sizes(plans, half, fixed)
     settings = RunSettings(
         mode="closed" if camera_fps is None else "camera",
         camera_fps=10.0 if camera_fps is None else camera_fps,
@@ -108,12 +115,14 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     skipped: list = []
     shots = prepare(images, half, frames, skipped.append)
     accuracy = None if accuracy_file is None else load_accuracy(accuracy_file)
+    rated = None if rates is None else find_rates(rates, loaded.name)
     credentials = DeviceCredentials(ca=ca, certificate=cert, key=key, token=token_file)
     line = Line(half, tuple(part.strip() for part in addresses.split(",")), credentials)
     try:
         hello = line.connect()
+        check_codebooks(codec, half, hello)
         here = find_profile(device_profile, loaded.name, half.vit.geometry) if device_profile else measure_profile(
-            half.vit, effort=QUICK, codec=codec
+            half.vit, effort=QUICK, codec=codec, book=half.book
         )  # fmt: skip
         if cloud_profile:
             there = find_profile(cloud_profile, loaded.name, half.vit.geometry)
@@ -122,13 +131,19 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
         else:
             click.echo("The cloud says nothing of its speed: it is taken to be as fast as this device.", err=True)
             there = here
-        grid = PlanGrid.build(here, there, plans, accuracy=accuracy)
         emulated = hello is not None and bool(hello.emulates)
         slowdown = hello.slowdown if emulated else 1.0
+        here, there = (with_codec(one, half.vit, codec, half.book, slowdown=slowdown) for one in (here, there))
+        if rated is not None:
+            shared = half.book is not None and (hello is None or line.shares_book)
+            if half.book is not None and not shared:
+                click.echo("The cloud has another codebook or none: no tokens travel in the codec transform.", err=True)
+            rated = runnable(rated, half, transform=shared)
+            factor = encode_factor(rated, (shot.pixels for shot in shots)) / slowdown
+            plans = replace(plans, encode_factor=factor)
+        grid = PlanGrid.build(here, there, plans, accuracy=accuracy, rates=rated)
         believed = PolicySettings(rtt_ms=line.rtt_ms / slowdown)
-        chosen = make_policy(policy, grid, believed) if split is None else FixedPlan(
-            grid, Plan(level=level or 0.0, split=split), believed
-        )  # fmt: skip
+        chosen = make_policy(policy, grid, believed) if fixed is None else FixedPlan(grid, fixed, believed)
         session = Session(Device(line, LocalCompute(half), slowdown=slowdown), chosen, slo_ms, settings, shots)
         with bar(title=chosen.name, total=session.frames, unit="frame") as shown:
             table = record(session, emulated=emulated, on_row=lambda row: shown.update(), keep=True)

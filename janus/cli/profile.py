@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from janus.cli.common import check_out, document, emit
+from janus.errors import JanusError
 from janus.progress import bar
 
 
@@ -23,6 +24,8 @@ from janus.progress import bar
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), default="float32", show_default=True)
 @click.option("--threads", type=click.IntRange(1), help="Threads of torch on a CPU.  [default: torch's own choice]")
 @click.option("--codec", default="int8", show_default=True, help="Timed beside them.")
+@click.option("--codebook", type=click.Path(path_type=Path), help="For the codec transform.  [default: the shipped one "
+              "of this very --model]")  # fmt: skip
 @click.option("--batch", "batches", type=click.IntRange(2), multiple=True, help="Time blocks at this batch size, too.")
 @click.option(
     "--effort", type=click.Choice(["thorough", "quick"]), default="thorough", show_default=True,
@@ -30,7 +33,7 @@ from janus.progress import bar
 )  # fmt: skip
 @click.option("--rounds", type=click.IntRange(3), help="Repeats of everything.  [default: 15, or 3 when quick]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout instead of the table.")
-def command(name, out, title, backend, torch_device, dtype, threads, codec, batches, effort, rounds, as_json):
+def command(name, out, title, backend, torch_device, dtype, threads, codec, codebook, batches, effort, rounds, as_json):
     """Measure a latency profile of this machine: embed, head, blocks with and without merging, encode and decode.
 
     Takes from half a minute (ViT-Ti) to some minutes (ViT-L); on a CPU over the 1568 tokens of a video model most of an
@@ -42,9 +45,10 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
 
     import torch
 
-    from janus.models import create_model
+    from janus.models import create_model, full_name
     from janus.profile import save_profile
     from janus.profiling import QUICK, THOROUGH, check_torch_device, measure_profile
+    from janus.transform.shelf import find_codebook, transform_step
     from janus.vit import open_vit
 
     device = check_torch_device(torch_device)
@@ -52,10 +56,15 @@ def command(name, out, title, backend, torch_device, dtype, threads, codec, batc
         torch.set_num_threads(threads)
     vit = open_vit(create_model(name, pretrained=False).to(device, getattr(torch, dtype)))
     much = QUICK if effort == "quick" else THOROUGH
+    if codebook is not None and transform_step(codec) is None:
+        raise JanusError(f"--codebook {codebook} goes with --codec transform: give that too, or leave it out.")
+    # Here weights do not matter, so it may be of any.
+    book = None if transform_step(codec) is None else find_codebook(full_name(vit.model), None, codebook)
     profile = measure_profile(
         vit,
         effort=replace(much, rounds=rounds) if rounds else much,
         codec=codec,
+        book=book,
         name=title,
         batches=batches,
         progress=lambda rounds: bar(rounds, title="measuring", unit="round"),

@@ -90,7 +90,7 @@ def load_subject(
     for layer in loaded.model.modules():
         layer.register_forward_pre_hook(lambda *_: give_way())
     vit, preprocess = open_vit(loaded.model), preprocess_for(loaded.model, fit)
-    opened, samples = None, {}
+    opened, samples = None, dict[str, np.ndarray]()
     if images is not None:
         opened = open_images(images, classes=vit.geometry.classes if source.trained else None)
         for picture in opened.stream(preprocess.pixels, limit=SAMPLES):

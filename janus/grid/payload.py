@@ -61,6 +61,42 @@ def find_codec(name: str) -> CodecSize:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SizeTable:
+    """Mean bytes of tokens in a codec whose size depends on the content, at the splits that it serves.
+
+    Attributes:
+        name: The codec.
+        rows: By split: the bytes of 0, 1, … tokens, to all of the unmerged model's.
+    """
+
+    name: str
+    rows: tuple[tuple[int, tuple[int, ...]], ...]
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """Those that it serves."""
+        return tuple(split for split, _ in self.rows)
+
+    def payload_bytes(self, tokens: np.ndarray, splits: Sequence[int], depth: int) -> np.ndarray:
+        """Bytes of ``tokens``, shape [levels, splits]; 0 at split 0 and ``depth``, where no tokens travel.
+
+        Raises:
+            JanusError: If one of the other splits is not served.
+        """
+        found, rows = np.zeros(tokens.shape, dtype=np.int64), dict(self.rows)
+        for column, split in enumerate(splits):
+            if not 0 < split < depth:
+                continue
+            if split not in rows:
+                raise JanusError(
+                    f"codec {self.name} has no size known beforehand at split {split}: choose among "
+                    f"{', '.join(map(str, self.splits))}."
+                )
+            found[:, column] = np.array(rows[split])[tokens[:, column]]
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class InputEncoding:
     """How the input travels when the model is cut before its first block.
 

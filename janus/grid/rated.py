@@ -17,6 +17,7 @@ from janus.grid.ladder import Ladder, undominated
 from janus.grid.payload import InputEncoding
 from janus.grid.table import PlanGrid
 from janus.rates import PICTURE, TOKENS, RateTable, merging, schedule_of
+from janus.schedule import MergeSchedule
 from janus.units import transfer_ms
 
 ALONE = "device"
@@ -59,7 +60,7 @@ class RatedGrid(PlanGrid):
         rates, geometry, settings = grid.rates, grid.geometry, grid.settings
         if rates is None:
             raise JanusError(
-                f"no measured rates of {grid.device.model}: give a rate table (janus replay --rates FILE), or leave "
+                f"no measured rates of {grid.device.model}: give a rate table (--rates stored, or a file), or leave "
                 "out policies that choose a quality."
             )
         mergings = _mergings(grid) if TOKENS in kinds else [("none", 0.0)]
@@ -101,6 +102,10 @@ class RatedGrid(PlanGrid):
             travels_as=tuple(carrier for _, carrier in columns), accuracy=grid.accuracy, rates=rates,
             downlink_ms=downlink_ms, mergings=tuple(mergings), **arrays,
         )  # fmt: skip
+
+    def schedule_at(self, level_index: int) -> MergeSchedule:
+        """How tokens merge in one of its rows."""
+        return schedule_of(self.rates, *self.mergings[level_index])
 
     @property
     def offered(self) -> np.ndarray:

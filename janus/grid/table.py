@@ -17,7 +17,8 @@ from janus.grid.envelope import Envelope
 from janus.grid.expected import Expected
 from janus.grid.ladder import Ladder
 from janus.grid.levels import default_levels, known_levels
-from janus.grid.payload import InputEncoding, find_codec, find_encoding, measured_encoding
+from janus.grid.payload import InputEncoding, SizeTable, find_encoding, measured_encoding
+from janus.grid.travel import travelling
 from janus.profile import LatencyProfile
 from janus.rates import RateTable
 from janus.schedule import MergeSchedule
@@ -33,8 +34,10 @@ class GridSettings:
         family: Family of the merging schedule.
         listed: The counts of the family ``list``, such as a searched schedule's. Its levels are 0, no merging, and 1.
         levels: Its levels, rising from 0; empty for `default_levels`, as far as accuracies are known.
-        splits: Where the model may be cut, 0 and depth among them; empty for `fine_to_coarse`.
+        splits: Where the model may be cut, 0 and depth among them; empty for `fine_to_coarse`, or for where the codec
+            has a size.
         codec: Codec of the tokens.
+        sizes: Of a codec whose size depends on the content: how large it is, and where.
         encoding: How the input travels at split 0: a name of `ENCODINGS`, or figures of one's own.
         answer_bytes: Bytes of the answer: 1000 logits in fp32 unless said otherwise.
         downlink_mbps: Goodput of the way back, on which so little travels that no trace is kept for it.
@@ -46,6 +49,7 @@ class GridSettings:
     levels: tuple[float, ...] = ()
     splits: tuple[int, ...] = ()
     codec: str = "int8"
+    sizes: SizeTable | None = None
     encoding: str | InputEncoding = "jpeg85"
     answer_bytes: int = 4000
     downlink_mbps: float = 50.0
@@ -63,6 +67,11 @@ class GridSettings:
             )
         if self.family == "list" and set(self.levels) - {0.0, 1.0}:
             raise JanusError(f"levels {list(self.levels)}: a list has 0, no merging, and 1, itself; give these.")
+
+    @property
+    def size_table(self) -> SizeTable | None:
+        """Its sizes, if they are of its codec."""
+        return self.sizes if self.sizes is not None and self.sizes.name == self.codec else None
 
     @property
     def label(self) -> str:
@@ -169,7 +178,9 @@ class PlanGrid:
         listed = settings.family == "list" and settings.listed
         usual = (0.0, 1.0) if listed else default_levels(settings.family, geometry)
         levels = settings.levels or known_levels(usual, settings.label, accuracy)
-        splits = settings.splits or fine_to_coarse(geometry.depth)
+        sizes = settings.size_table
+        usual_splits = fine_to_coarse(geometry.depth) if sizes is None else (0, *sizes.splits, geometry.depth)
+        splits = settings.splits or usual_splits
         splits = tuple(check_split(split, geometry.depth) for split in splits)
         if list(splits) != sorted(set(splits)) or splits[0] != 0 or splits[-1] != geometry.depth:
             raise JanusError(f"splits {list(splits)} must rise from 0 (cloud-only) to {geometry.depth} (device-only).")
@@ -178,19 +189,15 @@ class PlanGrid:
             encoding = measured_encoding(encoding, rates, settings.encode_factor) or find_encoding(encoding, geometry)
         plans = [geometry.plan(settings.schedule(level)) for level in levels]
         done = compute(device, cloud, plans, splits)
-        codec = find_codec(settings.codec)
-        payload = codec.payload_bytes(done.tokens, geometry.width, done.tokens < geometry.tokens)
-        payload = np.where(done.whole, encoding.size_bytes, np.where(done.sends, payload, 0))
-        decode_ms = np.where(done.whole, encoding.decode_ms, np.where(done.as_tokens, cloud.decode_ms(payload), 0.0))
-        encode_ms = np.where(done.whole, encoding.encode_ms, np.where(done.as_tokens, device.encode_ms(payload), 0.0))
+        travel = travelling(settings, levels, splits, done, (device, cloud), encoding, rates)
         codecs = [encoding.name if split == 0 else settings.codec if split < geometry.depth else "" for split in splits]
         known = Expected(accuracy, rates)
         columns = {
             "tokens_at_split": done.tokens,
-            "payload_bytes": payload,
+            "payload_bytes": travel.payload_bytes,
             "device_ms": done.device_ms,
-            "encode_ms": encode_ms,
-            "cloud_ms": np.where(done.sends, done.cloud_ms + decode_ms, 0.0),
+            "encode_ms": travel.encode_ms,
+            "cloud_ms": np.where(done.sends, done.cloud_ms + travel.decode_ms, 0.0),
             "finish_ms": done.finish_ms,
             "block_ends_ms": done.block_ends_ms,
             "expected_accuracy": np.array(
@@ -204,6 +211,10 @@ class PlanGrid:
             levels=tuple(levels), splits=splits, travels_as=tuple(codecs), accuracy=accuracy, rates=rates,
             downlink_ms=float(transfer_ms(settings.answer_bytes, settings.downlink_mbps)), **columns,
         )  # fmt: skip
+
+    def schedule_at(self, level_index: int) -> MergeSchedule:
+        """How tokens merge at one of its levels."""
+        return self.settings.schedule(self.levels[level_index])
 
     def rebuilt(self, **settings) -> PlanGrid:
         """The same machines and accuracies under other settings."""

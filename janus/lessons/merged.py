@@ -11,8 +11,9 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from janus.codec import FORMATS, decode, encode
+from janus.codec import decode, encode
 from janus.evaluate import Running
+from janus.formats import FORMATS
 from janus.lessons.subject import Subject
 from janus.merging import TokenState, attention_bias
 from janus.pictures import count_groups

@@ -7,7 +7,8 @@ import pandas as pd
 import torch
 from torch import nn
 
-from janus.codec import FORMATS, decode, encode
+from janus.codec import decode, encode
+from janus.formats import FORMATS
 from janus.geometry import GEOMETRIES, ModelGeometry
 from janus.grid import PlanGrid, find_codec, find_encoding, ms_per_byte
 from janus.lessons.subject import Subject

@@ -10,7 +10,7 @@ from janus.network.estimators import (
     QuantileForecast,
     make_estimator,
 )
-from janus.network.find import find_trace, load_traces, shipped_names
+from janus.network.find import as_trace, find_trace, load_traces, shipped_names
 from janus.network.folders import MOBILITIES, NETWORKS, load_nuwins, read_traces
 from janus.network.generator import generate_trace, generator_models
 from janus.network.readers import FORMATS, read_trace
@@ -31,6 +31,7 @@ __all__ = [
     "PublicSet",
     "QuantileForecast",
     "Trace",
+    "as_trace",
     "find_trace",
     "generate_trace",
     "generator_models",

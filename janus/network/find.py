@@ -150,3 +150,12 @@ def published_folder(set_name: str, traces_root: Path | str | None) -> Path:
     if not folder.is_dir():
         raise JanusError(f"{folder}: the recordings {set_name!r} are not there; see `janus fetch traces`.")
     return folder
+
+
+def as_trace(trace: Trace | Path | str | float) -> Trace:
+    """A trace, by name, by file, or steady at so many Mbit/s."""
+    if isinstance(trace, Trace):
+        return trace
+    if isinstance(trace, (int, float)):
+        return Trace.constant(float(trace))
+    return find_trace(trace)

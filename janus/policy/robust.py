@@ -151,6 +151,9 @@ class JanusRobust(Policy):
 
         # On the device alone; and at which level it finishes where a picture was sent.
         own_met, own_value = own[-1], own[-1] * own_worth
+        if not count:
+            # All that could be sent is worse in every way than the device alone.
+            return self._plan(now_s, int(own_value.argmax()), len(self.grid.splits) - 1)
         fallback = (np.minimum(own, self.hold) * own_worth).argmax(axis=1)
         finish_ms = chances.local_ms[fallback]
 

@@ -65,6 +65,7 @@ class LatencyProfile:
         dtype: Number format of the arithmetic.
         threads: Threads of a CPU; 0 where that means nothing.
         backend: ``eager``, ``openvino``, … as the measurement calls it.
+        codec: What tokens were encoded with for ``encode`` and ``decode``.
         date: ISO date of the measurement, or of the derivation's sources.
         embed_ms: Patch embedding, prefix tokens and positions.
         head_ms: Final norm, pooling and classifier.
@@ -91,6 +92,7 @@ class LatencyProfile:
     dtype: str
     threads: int = 0
     backend: str = "eager"
+    codec: str = "int8"
     date: str
     embed_ms: float
     head_ms: float

@@ -21,6 +21,8 @@ REPORT = "fit"
 def profile_text(profile: LatencyProfile) -> str:
     """The JSON of a profile; the same profile gives the same text, and reading and writing it again does too."""
     doc = _rounded({"schema_version": SCHEMA_VERSION, **asdict(profile)})
+    if profile.codec == LatencyProfile.codec:
+        del doc["codec"]  # an older Janus at the other end of a line refuses fields that it does not know
     # The report is of what a reader will get: of the rounded table.
     read = _parse(json.dumps(doc, allow_nan=False), profile.name)
     line = read.line

@@ -12,9 +12,11 @@ import numpy as np
 from janus.errors import JanusError
 from janus.files import data_folder
 from janus.grid import GridSettings, PlanGrid
+from janus.runtime.machines import HALVES
 from janus.runtime.pair import LocalPair
 from janus.runtime.session import RunSettings
 from janus.runtime.spot import NEVER_MS, modelled_of
+from janus.runtime.ways import with_sizes
 from janus.split import Plan
 
 if TYPE_CHECKING:
@@ -61,15 +63,17 @@ def agreement(
     """
     import pandas as pd
 
-    settings = GridSettings(
-        levels=tuple(sorted({0.0, *levels})), splits=tuple(range(pair.half.vit.depth + 1)), codec=codec
+    settings = with_sizes(
+        GridSettings(levels=tuple(sorted({0.0, *levels})), splits=tuple(range(pair.half.vit.depth + 1)), codec=codec),
+        pair.half,
     )
     cases = [(level, split, mbps) for level in levels for split in splits for mbps in rates]
     runs: dict[tuple, list[pd.DataFrame]] = {case: [] for case in cases}
     for _ in range(rounds):
         # A machine that others use is not as fast in one minute as in the next: what is compared is measured together.
         pair.machines.forget()
-        grid = PlanGrid.build(pair.device_profile, pair.cloud_profile, settings)
+        device, cloud = (pair.machines.coded(who, codec) for who in HALVES)
+        grid = PlanGrid.build(device, cloud, settings)
         for level, split, mbps in cases:
             table = pair.run(
                 images, policy=Plan(level=level, split=split), slo_ms=NEVER_MS, grid=settings, trace=mbps,

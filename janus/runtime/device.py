@@ -6,10 +6,9 @@ import logging
 import math
 import time
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from janus.errors import JanusError
 from janus.merging import TokenState
@@ -19,7 +18,9 @@ from janus.runtime.client import Answer, Call, CallFailed
 from janus.runtime.line import Line
 from janus.runtime.local import LocalCompute
 from janus.runtime.requests import encode_tokens, picture_request, tokens_request
+from janus.runtime.result import FrameResult, least_ms
 from janus.schedule import MergePlan, MergeSchedule
+from janus.transform.shelf import transform_step
 from janus.units import bytes_per_ms_to_mbps, ms_to_s, s_to_ms, transfer_ms
 
 LOG = logging.getLogger("janus.device")
@@ -28,50 +29,10 @@ LOG = logging.getLogger("janus.device")
 PATIENCE = 2.0
 # Why a frame fell back when nothing was even tried.
 AWAY = "cloud away"
-# What is left of a short transfer beside the round trip is noise; no link is taken to be faster than this.
-FASTEST_MBPS = 1000.0
+# Or when the cloud could not have read the tokens.
+NO_BOOK = "no common codebook"
 # Well within what a cloud allows (`janus.runtime.requests.Limits`).
 LONGEST_CALL_S = 50.0
-
-
-class FrameResult(NamedTuple):
-    """What became of a frame; times in emulated milliseconds from its start (wall-clock unless it is slowed down).
-
-    Attributes:
-        latency_ms: When its answer was there.
-        device_ms: All compute on the device for it, a hedge's included, which runs beside the uplink.
-        front_ms: Compute on the device up to the split.
-        encode_ms: Encoding.
-        uplink_ms: Transfer and half a round trip; where the device finished, the wait until it took over.
-        queue_ms: Waiting in the cloud.
-        cloud_ms: Decoding, compute and encoding the answer in the cloud.
-        downlink_ms: Half a round trip and the answer.
-        payload_bytes: What was sent; 0 where nothing was.
-        actual_mbps: Goodput of the transfer, without the round trip; NaN where none was finished.
-        fallback: Whether the device finished a frame that was meant for the cloud.
-        answered_by: ``device`` or ``cloud``.
-        reason: Why it fell back; empty where it did not.
-        level_index: Level, in the decision's grid, that the answer was computed at.
-        logits: ``[classes]``.
-        transfer: What the policy should hear of; None where nothing was sent.
-    """
-
-    latency_ms: float
-    device_ms: float
-    front_ms: float
-    encode_ms: float
-    uplink_ms: float
-    queue_ms: float
-    cloud_ms: float
-    downlink_ms: float
-    payload_bytes: int
-    actual_mbps: float
-    fallback: bool
-    answered_by: str
-    reason: str
-    level_index: int
-    logits: Float[np.ndarray, " classes"]
-    transfer: Transfer | None
 
 
 class Device:
@@ -100,19 +61,18 @@ class Device:
 
     def plan(self, decision: Decision, level_index: int) -> MergePlan:
         """The merge plan of a level of the decision's grid."""
-        grid, vit = decision.grid, self.compute.half.vit
-        schedule = grid.settings.schedule(grid.levels[level_index])
-        return _plan(schedule, vit.depth, vit.tokens, len(vit.protected))
+        vit = self.compute.half.vit
+        return _plan(decision.grid.schedule_at(level_index), vit.depth, vit.tokens, len(vit.protected))
 
     def run(self, decision: Decision, pixels: UInt8[np.ndarray, "h w 3"], slo_ms: float) -> FrameResult:
         """One frame from pixels to an answer, whatever becomes of the cloud."""
         return _Frame(self, decision, pixels, slo_ms).run()
 
-    def warn_once(self, why: CallFailed) -> None:
-        """Log a refusal the first time that it happens."""
-        if why.reason not in self._warned:
-            self._warned.add(why.reason)
-            LOG.warning("the cloud refused a frame (%s: %s); the device finishes such frames", why.reason, why.details)
+    def warn_once(self, reason: str, details: str) -> None:
+        """Log why a frame is not for the cloud, the first time that it happens."""
+        if reason not in self._warned:
+            self._warned.add(reason)
+            LOG.warning("the cloud refused a frame (%s: %s); the device finishes such frames", reason, details)
 
 
 class _Frame:
@@ -139,6 +99,9 @@ class _Frame:
         # A line in doubt has cleared itself after one round trip, if all is well.
         if line is None or not line.ready(min(ms_to_s(2 * line.rtt_ms), self._left_s())):
             return self._alone(state, AWAY)
+        if state is not None and transform_step(self.decision.encoding) is not None and not line.shares_book:
+            self.device.warn_once(NO_BOOK, "start both ends with the same --codebook")
+            return self._alone(state, NO_BOOK)
         try:
             request = self._request(state)
         except JanusError as why:
@@ -164,7 +127,7 @@ class _Frame:
             data = encode_picture(self.pixels, self.decision.encoding)
             request = picture_request(half, self.plan.removed, data, self.decision.encoding)
         else:
-            data = encode_tokens(state, self.decision.encoding)
+            data = encode_tokens(half, state, self.decision.encoding, self.decision.split)
             request = tokens_request(half, self.decision.split, self.plan.removed, data)
         self.encode_ms, self.payload_bytes = self._since(start), len(data)
         return request
@@ -228,7 +191,7 @@ class _Frame:
         if why.lost:
             self.device.line.lost()
         else:
-            self.device.warn_once(why)
+            self.device.warn_once(why.reason, why.details)
         return why.reason
 
     def _by_cloud(self, call: Call, answer: Answer, extra_ms: float = 0.0) -> FrameResult:
@@ -295,11 +258,6 @@ class _Frame:
 
     def _wall_s(self, ms: float) -> float:
         return ms_to_s(ms) * self.device.slowdown
-
-
-def least_ms(size_bytes: int) -> float:
-    """Shortest time that a transfer is taken to need."""
-    return float(transfer_ms(size_bytes, FASTEST_MBPS))
 
 
 @lru_cache(maxsize=1024)

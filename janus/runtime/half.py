@@ -1,8 +1,9 @@
-"""The model as both ends of a split hold it, and how each knows that the other holds the same."""
+"""The model and its codebook as both ends of a split hold them, and how each knows that the other holds the same."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -10,6 +11,8 @@ from torch import nn
 from janus.errors import JanusError
 from janus.models import tensors_hash
 from janus.preprocess import Preprocess, preprocess_for
+from janus.transform import Codebook
+from janus.transform.shelf import find_codebook, stored_codebook
 from janus.vit import OpenTimm, OpenViT, open_vit
 
 
@@ -22,12 +25,19 @@ class Half:
         vit: The opened model, on its torch device.
         preprocess: From pictures to its input.
         key: SHA-256 over names, shapes and values of all tensors (32 bytes): what the two ends compare.
+        book: The codebook of these weights, for the codec ``transform``; None where there is none.
     """
 
     name: str
     vit: OpenViT
     preprocess: Preprocess
     key: bytes
+    book: Codebook | None = None
+
+    @property
+    def book_key(self) -> bytes:
+        """SHA-256 of the codebook (32 bytes), which the two ends compare, too; empty without one."""
+        return b"" if self.book is None else self.book.digest
 
     @property
     def torch_device(self) -> torch.device:
@@ -40,16 +50,17 @@ class Half:
         return self.vit.model.num_classes
 
 
-def open_half(model: nn.Module, name: str, *, fit: str = "crop") -> Half:
+def open_half(model: nn.Module, name: str, *, fit: str = "crop", codebook: Path | str | None = None) -> Half:
     """Open a timm model for one end of a split.
 
     Args:
         model: In evaluation mode; it is only read.
         name: Full timm tag, compared at connect.
         fit: How pictures are brought to the model's size (see `Preprocess`).
+        codebook: A file for the codec ``transform``; None for the one that Janus ships for these weights, if any.
 
     Raises:
-        JanusError: If the model cannot be opened or has no classifier.
+        JanusError: If the model cannot be opened or has no classifier, or the codebook is broken or of other weights.
     """
     vit = open_vit(model)
     if not isinstance(vit, OpenTimm):
@@ -62,4 +73,6 @@ def open_half(model: nn.Module, name: str, *, fit: str = "crop") -> Half:
     height, width = vit.input_size
     # A model built for another size than its tag's still has the tag's preprocessing.
     preprocess = replace(preprocess_for(model, fit), height=height, width=width)
-    return Half(name=name, vit=vit, preprocess=preprocess, key=bytes.fromhex(tensors_hash(model)))
+    key = tensors_hash(model)
+    book = stored_codebook(name, key) if codebook is None else find_codebook(name, key, Path(codebook))
+    return Half(name=name, vit=vit, preprocess=preprocess, key=bytes.fromhex(key), book=book)

@@ -20,7 +20,7 @@ _sym_db = _symbol_database.Default()
 
 
 DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n\x19janus/runtime/janus.proto\x12\x08janus.v1"n\n\x0cHelloRequest\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x03 \x01(\x0c\x12\x0f\n\x07padding\x18\x04 \x01(\x0c\x12\x14\n\x0cwith_profile\x18\x05 \x01(\x08"\x9e\x01\n\nHelloReply\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x03 \x01(\x0c\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x11\n\tmax_batch\x18\x05 \x01(\r\x12\x10\n\x08\x65mulates\x18\x06 \x01(\t\x12\x10\n\x08slowdown\x18\x07 \x01(\x01\x12\x0f\n\x07profile\x18\x08 \x01(\t"\x88\x01\n\rFinishRequest\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\x0c\x12\r\n\x05split\x18\x02 \x01(\r\x12\x0f\n\x07removed\x18\x03 \x03(\r\x12\x10\n\x06tokens\x18\x04 \x01(\x0cH\x00\x12$\n\x07picture\x18\x05 \x01(\x0b\x32\x11.janus.v1.PictureH\x00\x42\x07\n\x05input")\n\x07Picture\x12\x10\n\x08\x65ncoding\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c"N\n\x0b\x46inishReply\x12\x0e\n\x06logits\x18\x01 \x01(\x0c\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\r\x12 \n\x06timing\x18\x03 \x01(\x0b\x32\x10.janus.v1.Timing"w\n\x06Timing\x12\x10\n\x08queue_ms\x18\x01 \x01(\x01\x12\x11\n\tdecode_ms\x18\x02 \x01(\x01\x12\x12\n\ncompute_ms\x18\x03 \x01(\x01\x12\x11\n\tencode_ms\x18\x04 \x01(\x01\x12\x10\n\x08total_ms\x18\x05 \x01(\x01\x12\x0f\n\x07\x62\x61tched\x18\x06 \x01(\r2x\n\x05\x43loud\x12\x35\n\x05Hello\x12\x16.janus.v1.HelloRequest\x1a\x14.janus.v1.HelloReply\x12\x38\n\x06\x46inish\x12\x17.janus.v1.FinishRequest\x1a\x15.janus.v1.FinishReplyb\x06proto3'
+    b'\n\x19janus/runtime/janus.proto\x12\x08janus.v1"n\n\x0cHelloRequest\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x03 \x01(\x0c\x12\x0f\n\x07padding\x18\x04 \x01(\x0c\x12\x14\n\x0cwith_profile\x18\x05 \x01(\x08"\xb7\x01\n\nHelloReply\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\r\n\x05model\x18\x02 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x03 \x01(\x0c\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x11\n\tmax_batch\x18\x05 \x01(\r\x12\x10\n\x08\x65mulates\x18\x06 \x01(\t\x12\x10\n\x08slowdown\x18\x07 \x01(\x01\x12\x0f\n\x07profile\x18\x08 \x01(\t\x12\x17\n\x0f\x63odebook_sha256\x18\t \x01(\x0c"\x88\x01\n\rFinishRequest\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\x0c\x12\r\n\x05split\x18\x02 \x01(\r\x12\x0f\n\x07removed\x18\x03 \x03(\r\x12\x10\n\x06tokens\x18\x04 \x01(\x0cH\x00\x12$\n\x07picture\x18\x05 \x01(\x0b\x32\x11.janus.v1.PictureH\x00\x42\x07\n\x05input")\n\x07Picture\x12\x10\n\x08\x65ncoding\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c"N\n\x0b\x46inishReply\x12\x0e\n\x06logits\x18\x01 \x01(\x0c\x12\r\n\x05\x62\x61tch\x18\x02 \x01(\r\x12 \n\x06timing\x18\x03 \x01(\x0b\x32\x10.janus.v1.Timing"w\n\x06Timing\x12\x10\n\x08queue_ms\x18\x01 \x01(\x01\x12\x11\n\tdecode_ms\x18\x02 \x01(\x01\x12\x12\n\ncompute_ms\x18\x03 \x01(\x01\x12\x11\n\tencode_ms\x18\x04 \x01(\x01\x12\x10\n\x08total_ms\x18\x05 \x01(\x01\x12\x0f\n\x07\x62\x61tched\x18\x06 \x01(\r2x\n\x05\x43loud\x12\x35\n\x05Hello\x12\x16.janus.v1.HelloRequest\x1a\x14.janus.v1.HelloReply\x12\x38\n\x06\x46inish\x12\x17.janus.v1.FinishRequest\x1a\x15.janus.v1.FinishReplyb\x06proto3'
 )
 
 _globals = globals()
@@ -31,15 +31,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
     _globals["_HELLOREQUEST"]._serialized_start = 39
     _globals["_HELLOREQUEST"]._serialized_end = 149
     _globals["_HELLOREPLY"]._serialized_start = 152
-    _globals["_HELLOREPLY"]._serialized_end = 310
-    _globals["_FINISHREQUEST"]._serialized_start = 313
-    _globals["_FINISHREQUEST"]._serialized_end = 449
-    _globals["_PICTURE"]._serialized_start = 451
-    _globals["_PICTURE"]._serialized_end = 492
-    _globals["_FINISHREPLY"]._serialized_start = 494
-    _globals["_FINISHREPLY"]._serialized_end = 572
-    _globals["_TIMING"]._serialized_start = 574
-    _globals["_TIMING"]._serialized_end = 693
-    _globals["_CLOUD"]._serialized_start = 695
-    _globals["_CLOUD"]._serialized_end = 815
+    _globals["_HELLOREPLY"]._serialized_end = 335
+    _globals["_FINISHREQUEST"]._serialized_start = 338
+    _globals["_FINISHREQUEST"]._serialized_end = 474
+    _globals["_PICTURE"]._serialized_start = 476
+    _globals["_PICTURE"]._serialized_end = 517
+    _globals["_FINISHREPLY"]._serialized_start = 519
+    _globals["_FINISHREPLY"]._serialized_end = 597
+    _globals["_TIMING"]._serialized_start = 599
+    _globals["_TIMING"]._serialized_end = 718
+    _globals["_CLOUD"]._serialized_start = 720
+    _globals["_CLOUD"]._serialized_end = 840
 # @@protoc_insertion_point(module_scope)

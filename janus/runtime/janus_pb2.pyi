@@ -20,7 +20,7 @@ class HelloRequest(_message.Message):
     def __init__(self, protocol: _Optional[int] = ..., model: _Optional[str] = ..., weights_sha256: _Optional[bytes] = ..., padding: _Optional[bytes] = ..., with_profile: bool = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("protocol", "model", "weights_sha256", "version", "max_batch", "emulates", "slowdown", "profile")
+    __slots__ = ("protocol", "model", "weights_sha256", "version", "max_batch", "emulates", "slowdown", "profile", "codebook_sha256")
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class HelloReply(_message.Message):
     EMULATES_FIELD_NUMBER: _ClassVar[int]
     SLOWDOWN_FIELD_NUMBER: _ClassVar[int]
     PROFILE_FIELD_NUMBER: _ClassVar[int]
+    CODEBOOK_SHA256_FIELD_NUMBER: _ClassVar[int]
     protocol: int
     model: str
     weights_sha256: bytes
@@ -37,7 +38,8 @@ class HelloReply(_message.Message):
     emulates: str
     slowdown: float
     profile: str
-    def __init__(self, protocol: _Optional[int] = ..., model: _Optional[str] = ..., weights_sha256: _Optional[bytes] = ..., version: _Optional[str] = ..., max_batch: _Optional[int] = ..., emulates: _Optional[str] = ..., slowdown: _Optional[float] = ..., profile: _Optional[str] = ...) -> None: ...
+    codebook_sha256: bytes
+    def __init__(self, protocol: _Optional[int] = ..., model: _Optional[str] = ..., weights_sha256: _Optional[bytes] = ..., version: _Optional[str] = ..., max_batch: _Optional[int] = ..., emulates: _Optional[str] = ..., slowdown: _Optional[float] = ..., profile: _Optional[str] = ..., codebook_sha256: _Optional[bytes] = ...) -> None: ...
 
 class FinishRequest(_message.Message):
     __slots__ = ("weights_sha256", "split", "removed", "tokens", "picture")

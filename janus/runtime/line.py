@@ -44,6 +44,7 @@ class Line:
         self._busy = 0
         self._trips: deque[float] = deque(maxlen=PINGS)
         self._said = ""
+        self._cloud_book = b""
         self.losses = 0
         self._watcher = threading.Thread(target=self._watch, name="janus-line", daemon=True)
 
@@ -56,6 +57,11 @@ class Line:
     def away(self) -> bool:
         """Whether the cloud is known not to answer."""
         return self._state == DOWN
+
+    @property
+    def shares_book(self) -> bool:
+        """Whether the cloud had this device's codebook when it was last greeted: only then it can decode transform."""
+        return self._half.book is not None and self._cloud_book == self._half.book_key
 
     @property
     def busy(self) -> bool:
@@ -166,6 +172,7 @@ class Line:
     def _greet(self, timeout_s: float, *, first: bool = False) -> HelloReply:
         """The first Hellos of a connection; the very first waits for the connection, so it is no round trip."""
         reply = self._client.hello(timeout_s, with_profile=first).reply()
+        self._cloud_book = reply.codebook_sha256
         self._trips.clear()
         for _ in range(FIRST_PINGS):
             self._ping(timeout_s)

@@ -8,7 +8,7 @@ import torch
 
 from janus.errors import JanusError
 from janus.profile import LatencyProfile
-from janus.profiling import Effort, measure_profile
+from janus.profiling import Effort, measure_profile, with_codec
 from janus.runtime.half import Half
 from janus.runtime.pace import ROOM, Pace, shortfall
 
@@ -43,6 +43,7 @@ class Machines:
         self._half, self.threads, self._given, self._imitated = half, threads, given, imitated
         self._slowdown, self._effort = slowdown, effort
         self._measured: dict[int, LatencyProfile] = {}
+        self._coded: dict[tuple[str, str], LatencyProfile] = {}
         if slowdown is not None and not self.emulated:
             raise JanusError("slowdown is for emulation: give emulate_device or emulate_cloud too, or leave it out.")
 
@@ -62,6 +63,14 @@ class Machines:
     def profile(self, who: str) -> LatencyProfile:
         """What a half takes: imitated, given, or measured when first asked for."""
         return self._imitated[who] or self._given[who] or self.measured(who)
+
+    def coded(self, who: str, codec: str) -> LatencyProfile:
+        """The same with encoding and decoding in ``codec``, as this machine does them: no pace stretches these."""
+        if (who, codec) not in self._coded:
+            self._coded[who, codec] = with_codec(
+                self.profile(who), self._half.vit, codec, self._half.book, slowdown=self.slowdown
+            )  # fmt: skip
+        return self._coded[who, codec]
 
     def pace(self, who: str) -> Pace | None:
         """How a half is stretched; None where it is not."""
@@ -83,3 +92,4 @@ class Machines:
     def forget(self) -> None:
         """Measure anew when next asked."""
         self._measured.clear()
+        self._coded.clear()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from janus.accuracy import AccuracyTable
@@ -17,23 +15,26 @@ from janus.data import Skipped
 from janus.errors import JanusError
 from janus.grid import GridSettings, PlanGrid
 from janus.models import full_name, load_model
-from janus.network import Trace, find_trace
+from janus.network import Trace, as_trace
 from janus.policy import Policy, PolicySettings, make_policy
-from janus.profile import LatencyProfile, save_profile
+from janus.profile import LatencyProfile
 from janus.profiling import QUICK, Effort
 from janus.progress import bar
+from janus.rates import RateTable
 from janus.runtime.children import Child
 from janus.runtime.device import Device
 from janus.runtime.fixed import FixedPlan
 from janus.runtime.half import Half, open_half
+from janus.runtime.handed import Handed
 from janus.runtime.line import Line
 from janus.runtime.link import LinkSettings
 from janus.runtime.local import LocalCompute
-from janus.runtime.machines import Machines
+from janus.runtime.machines import HALVES, Machines
 from janus.runtime.pace import as_profile
 from janus.runtime.processes import START_S, Processes
 from janus.runtime.runs import prepare, record
 from janus.runtime.session import RunSettings, Session
+from janus.runtime.ways import runnable, with_sizes
 from janus.split import Plan
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class LocalPair:
     Attributes:
         half: The device's model.
         machines: What both halves take, and how much slower than the wall clock they run.
+        handed: The files that the cloud is started with.
 
     Args:
         model: Full timm tag, or a timm model of one's own.
@@ -63,6 +65,7 @@ class LocalPair:
         device_threads: Threads of torch in this process, until the pair is closed.
         cloud_threads: Threads of torch in the cloud.
         fit: How pictures are brought to the model's size.
+        codebook: A file for the codec ``transform``; None for the one that Janus ships for these weights, if any.
         device_profile: What policies believe of the device; None for a quick measurement.
         cloud_profile: The same of the cloud.
         emulate_device: Stretch the device's compute to this profile: a file, a machine's name, or a profile.
@@ -83,6 +86,7 @@ class LocalPair:
         device_threads: int = 1,
         cloud_threads: int = 1,
         fit: str = "crop",
+        codebook: Path | str | None = None,
         device_profile: LatencyProfile | None = None,
         cloud_profile: LatencyProfile | None = None,
         emulate_device: LatencyProfile | Path | str | None = None,
@@ -93,11 +97,12 @@ class LocalPair:
         if isinstance(model, nn.Module):
             if weights is not None:
                 raise JanusError("weights are for a model given by its tag: a model of your own has its own.")
-            self._model, self._name, self._weights = model, full_name(model), None
+            opened, self._name = model, full_name(model)
         else:
             loaded = load_model(model, weights=None if weights is None else Path(weights))
-            self._model, self._name, self._weights = loaded.model, loaded.name, weights
-        self.half: Half = open_half(self._model, self._name, fit=fit)
+            opened, self._name = loaded.model, loaded.name
+        self.half: Half = open_half(opened, self._name, fit=fit, codebook=codebook)
+        self.handed = Handed(opened, weights)
         self._delay_ms, self._downlink_mbps = delay_ms, downlink_mbps
         self._trace = as_trace(trace)
         name, geometry = self._name, self.half.vit.geometry
@@ -115,7 +120,6 @@ class LocalPair:
         self.link_settings().lanes()  # refused now rather than by a child
         self._processes: Processes | None = None
         self._line: Line | None = None
-        self._folder: tempfile.TemporaryDirectory | None = None
         self._threads_before = torch.get_num_threads()
 
     @property
@@ -170,9 +174,7 @@ class LocalPair:
         if self._processes is not None:
             self._processes.stop()
             self._processes = None
-        if self._folder is not None:
-            self._folder.cleanup()
-            self._folder = None
+        self.handed.remove()
         torch.set_num_threads(self._threads_before)
 
     def run(
@@ -185,6 +187,7 @@ class LocalPair:
         grid: GridSettings | None = None,
         policy_settings: PolicySettings | None = None,
         accuracy: AccuracyTable | None = None,
+        rates: RateTable | None = None,
         trace: Trace | Path | str | float | None = None,
         limit: int = 0,
         progress: bool = True,
@@ -201,6 +204,7 @@ class LocalPair:
             grid: Levels, splits, codec and encoding to choose from.
             policy_settings: For a policy given by name.
             accuracy: For ``expected_accuracy``.
+            rates: What was measured of pictures and tokens on the wire, for policies that choose among them.
             trace: Another uplink for this run.
             limit: Use only so many pictures, again and again; 0 for as many as fit into memory.
             progress: Show a progress bar.
@@ -212,7 +216,7 @@ class LocalPair:
         """
         session = self.session(
             images, policy=policy, slo_ms=slo_ms, settings=settings, grid=grid, policy_settings=policy_settings,
-            accuracy=accuracy, trace=trace, limit=limit, on_skip=on_skip,
+            accuracy=accuracy, rates=rates, trace=trace, limit=limit, on_skip=on_skip,
         )  # fmt: skip
         with bar(title=session.policy.name, total=session.frames, unit="frame", shown=progress) as shown:
 
@@ -232,6 +236,7 @@ class LocalPair:
         grid: GridSettings | None = None,
         policy_settings: PolicySettings | None = None,
         accuracy: AccuracyTable | None = None,
+        rates: RateTable | None = None,
         trace: Trace | Path | str | float | None = None,
         limit: int = 0,
         on_skip: Callable[[Skipped], None] = lambda skipped: None,
@@ -241,16 +246,20 @@ class LocalPair:
         shots = prepare(images, self.half, limit or settings.frames, on_skip)
         begin = self._shape(trace)
         if not isinstance(policy, Policy):
-            plans = PlanGrid.build(self.device_profile, self.cloud_profile, grid, accuracy=accuracy)
+            grid = with_sizes(grid or GridSettings(), self.half, policy if isinstance(policy, Plan) else None)
+            if rates is not None:
+                rates = runnable(rates, self.half, transform=self.line.shares_book)
+            device, cloud = (self.machines.coded(who, grid.codec) for who in HALVES)
+            plans = PlanGrid.build(device, cloud, grid, accuracy=accuracy, rates=rates)
             believed = policy_settings or PolicySettings(rtt_ms=self.line.rtt_ms / self.machines.slowdown)
             if isinstance(policy, Plan):
                 policy = FixedPlan(plans, policy, believed)
             else:
                 policy = make_policy(policy, plans, believed)
-        device = Device(
+        runs = Device(
             self.line, LocalCompute(self.half, self.machines.pace("device")), slowdown=self.machines.slowdown
         )  # fmt: skip
-        return Session(device, policy, slo_ms, settings, shots, on_start=begin)
+        return Session(runs, policy, slo_ms, settings, shots, on_start=begin)
 
     def cut(self, refuse_s: float = 0.0) -> None:
         """Reset all connections through the link, and refuse new ones for a while."""
@@ -269,29 +278,10 @@ class LocalPair:
             raise JanusError("this pair is open already: use one with statement for it.")
         torch.set_num_threads(self.machines.threads["device"])
         arguments = ["cloud", "--model", self._name, "--threads", str(self.machines.threads["cloud"])]
-        arguments += ["--weights", str(self.weights_file())]
-        pace = self.machines.pace("cloud")
-        if pace is not None:
-            path = self._own_folder() / "cloud.json"
-            save_profile(pace.profile, path)
-            arguments += ["--emulate", str(path), "--slowdown", repr(pace.slowdown)]
+        arguments += self.handed.arguments(self.half, self.machines.pace("cloud"))
         self._processes = Processes(arguments, self.link_settings())
         self._line = Line(self.half, (self._processes.address,))
         self._line.connect(START_S)
-
-    def _own_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="janus-pair-")
-        return Path(self._folder.name)
-
-    def weights_file(self) -> Path:
-        """The model's tensors as a file for a child; also those from the hub, so that it need not ask again."""
-        if self._weights is not None:
-            return Path(self._weights)
-        path = self._own_folder() / "weights.safetensors"
-        if not path.exists():
-            save_file({name: tensor.contiguous() for name, tensor in self._model.state_dict().items()}, path)
-        return path
 
     def link_settings(self, trace: Trace | Path | str | float | None = None) -> LinkSettings:
         """What the link is like with this uplink, or with the pair's own."""
@@ -307,12 +297,3 @@ class LocalPair:
         self.processes.shape(settings)
         self.line.measure()
         return lambda: self.processes.shape(settings)
-
-
-def as_trace(trace: Trace | Path | str | float) -> Trace:
-    """A trace, by name, by file, or steady at so many Mbit/s."""
-    if isinstance(trace, Trace):
-        return trace
-    if isinstance(trace, (int, float)):
-        return Trace.constant(float(trace))
-    return find_trace(trace)

@@ -146,9 +146,9 @@ def picture_request(half: Half, removed: tuple[int, ...], data: bytes, encoding:
     return request
 
 
-def encode_tokens(state: TokenState, codec: str) -> bytes:
-    """Tokens as bytes."""
-    return encode(state, codec).data
+def encode_tokens(half: Half, state: TokenState, codec: str, split: int) -> bytes:
+    """Tokens at a split as bytes."""
+    return encode(state, codec, book=half.book, split=split).data
 
 
 def _read_plan(request: FinishRequest, half: Half) -> MergePlan:
@@ -172,7 +172,7 @@ def _read_picture(picture, half: Half) -> Tensor:
 
 
 def _read_tokens(data: bytes, plan: MergePlan, split: int, half: Half, limits: Limits) -> TokenState:
-    header = read_header(data)
+    header = read_header(data, book=half.book)
     if header.batch > limits.max_batch:
         raise JanusError(f"a batch of {header.batch} images is over {limits.max_batch}: send them one after another.")
     wanted = (plan.tokens[split], half.vit.width, len(half.vit.protected), any(plan.removed[:split]))
@@ -183,7 +183,9 @@ def _read_tokens(data: bytes, plan: MergePlan, split: int, half: Half, limits: L
             f"{name} {f} instead of {w}" for name, f, w in zip(names, found, wanted, strict=True) if f != w
         )
         raise JanusError(f"the tokens do not fit split {split} of this plan ({told}): send what the plan says.")
-    state = decode(data)
+    if header.split not in (0, split):
+        raise JanusError(f"the tokens are of split {header.split}, not {split}: send what the plan says.")
+    state = decode(data, book=half.book)
     if state.sizes is not None and (state.sizes.sum(1) != half.vit.tokens).any():
         raise JanusError(f"token sizes do not sum to the {half.vit.tokens} tokens of the model: send them as merged.")
     return state

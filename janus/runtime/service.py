@@ -80,6 +80,7 @@ class CloudService:
                 weights_sha256=self.half.key,
                 version=janus.__version__,
                 max_batch=self.limits.max_batch,
+                codebook_sha256=self.half.book_key,
             )
             if request.with_profile:
                 reply.profile = self._profile

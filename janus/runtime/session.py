@@ -16,7 +16,8 @@ from janus.errors import JanusError
 from janus.grid import check_slo
 from janus.policy import FrameReport, Policy, Transfer
 from janus.runtime.client import CallFailed, Hello
-from janus.runtime.device import AWAY, LONGEST_CALL_S, Device, FrameResult, least_ms
+from janus.runtime.device import AWAY, LONGEST_CALL_S, Device
+from janus.runtime.result import FrameResult, least_ms
 from janus.simulate import CAMERA_COLUMNS, COLUMNS
 from janus.units import ms_to_s, s_to_ms
 
@@ -25,8 +26,10 @@ LATE = ("queue", "drop")
 # A frame that finds the device busy for no longer than this was in time: no clock wakes anybody to the microsecond.
 LATE_MS = 1.0
 # Behind the replay's columns, in which ``modelled_ms`` is what the policy expected. The first is called emulated_ms
-# where compute was stretched to a profile.
-RUN_COLUMNS = ("measured_ms", "queue_ms", "answered_by", "reason", "image", "label", "answer")
+# where compute was stretched to a profile; the last two are of the plan: how tokens merge, and what crosses its cut.
+RUN_COLUMNS = (
+    "measured_ms", "queue_ms", "answered_by", "reason", "image", "label", "answer", "schedule", "travels_as",
+)  # fmt: skip
 
 
 class Shot(NamedTuple):
@@ -197,14 +200,16 @@ class Session:
             row += (waited_ms, False)
         answer = int(result.logits.argmax())
         label = -1 if shot.label is None else shot.label
-        return (*row, total_ms, result.queue_ms, result.answered_by, result.reason, shot.name, label, answer)
+        schedule = decision.grid.schedule_at(decision.level_index).label
+        way = (schedule, decision.encoding)
+        return (*row, total_ms, result.queue_ms, result.answered_by, result.reason, shot.name, label, answer, *way)
 
     def _dropped(self, frame: int, shot: Shot, taken_s: float) -> tuple:
         nan = math.nan
         label = -1 if shot.label is None else shot.label
         return (
             frame, taken_s, self.policy.name, nan, -1, 0, 0, nan, nan, 0.0, 0.0, 0.0, 0.0, 0.0, nan, self.slo_ms, True,
-            nan, False, 0.0, True, math.inf, 0.0, "", "dropped", shot.name, label, -1,
+            nan, False, 0.0, True, math.inf, 0.0, "", "dropped", shot.name, label, -1, "", "",
         )  # fmt: skip
 
     def _begin_probe(self, size: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from janus.accuracy import AccuracyTable
 from janus.grid import GridSettings, PlanGrid, ms_per_byte
 from janus.network import Trace
+from janus.rates import RateTable
 from janus.runtime.pair import LocalPair
 from janus.runtime.session import RunSettings, columns
 from janus.split import Plan
@@ -87,7 +88,7 @@ TIMES = {False: "measured_ms", True: "emulated_ms"}
 
 def measure_policy(
     pair: LocalPair, images, policy: str, *, grid: GridSettings, slo_ms: float, trace: Trace, settings: RunSettings,
-    accuracy: AccuracyTable | None, cancel: threading.Event,
+    accuracy: AccuracyTable | None, cancel: threading.Event, rates: RateTable | None = None,
 ) -> Iterator[dict]:  # fmt: skip
     """A row after each frame: ``time_s``, ``measured_ms``, ``modelled_ms`` (what the policy expected), ``violated``.
 
@@ -101,12 +102,14 @@ def measure_policy(
         settings: Pace and length.
         accuracy: Stored accuracies of the model, which some policies weigh.
         cancel: Ends it after the frame at hand.
+        rates: What was measured of pictures and tokens on the wire, which others choose among.
 
     Raises:
         JanusError: If the policy cannot be run, but only replayed.
     """
     session = pair.session(
-        images, policy=policy, slo_ms=slo_ms, grid=grid, trace=trace, settings=settings, accuracy=accuracy, limit=16
+        images, policy=policy, slo_ms=slo_ms, grid=grid, trace=trace, settings=settings, accuracy=accuracy,
+        rates=rates, limit=16,
     )  # fmt: skip
     names = columns(settings, emulated=pair.machines.emulated)
     for row in session.rows():

@@ -32,12 +32,27 @@ def shipped_codebook(model: str) -> Path | None:
     return path if re.fullmatch(r"[\w.-]+", model) and path.is_file() else None
 
 
-def find_codebook(model: str, key: str, path: Path | None = None) -> Codebook:
-    """The codebook for a model.
+def stored_codebook(model: str, key: str) -> Codebook | None:
+    """The codebook that Janus ships for these very weights; None where it ships none.
 
     Args:
         model: Full timm tag.
         key: SHA-256 of its tensors, in hex.
+
+    Raises:
+        JanusError: If its file is broken.
+    """
+    path = shipped_codebook(model)
+    book = None if path is None else read_codebook(path)
+    return book if book is not None and book.key == key else None
+
+
+def find_codebook(model: str, key: str | None, path: Path | None = None) -> Codebook:
+    """The codebook for a model.
+
+    Args:
+        model: Full timm tag.
+        key: SHA-256 of its tensors, in hex; None where weights do not matter, as to the time that coding takes.
         path: One's own file; None for the one that Janus ships.
 
     Raises:
@@ -50,7 +65,7 @@ def find_codebook(model: str, key: str, path: Path | None = None) -> Codebook:
             "DIR --out FILE` and give it with --codebook FILE."
         )
     book = read_codebook(path)
-    if book.key != key:
+    if key is not None and book.key != key:
         raise JanusError(
             f"{path}: calibrated on {book.model} with SHA-256 {book.key[:12]}…, the weights of {model} here have "
             f"{key[:12]}…; calibrate these with `janus calibrate`."
