@@ -102,6 +102,17 @@ class RateTable:
         return [row for row in self.rows if row.merging == merging(schedule, level)]
 
     @cached_property
+    def _by_split(self) -> dict[int, list[RateRow]]:
+        found: dict[int, list[RateRow]] = {}
+        for row in self.rows:
+            found.setdefault(row.split, []).append(row)
+        return found
+
+    def at(self, split: int) -> list[RateRow]:
+        """All that was measured of one split."""
+        return self._by_split.get(split, [])
+
+    @cached_property
     def mergings(self) -> tuple[tuple[str, float], ...]:
         """Schedules and their levels, no merging first."""
         return tuple(sorted({row.merging for row in self.rows}, key=lambda known: (known[0] != "none", known)))

@@ -42,9 +42,8 @@ class LiveAccuracy:
     @staticmethod
     def key(answer: Answer, model: str) -> Key:
         """What the accuracy of a plan depends on. Level 0 is the same in every family."""
-        split, level = answer.plan.split, answer.plan.level
-        codec = answer.here.travels_as[split] or None
-        return Key(model, answer.question.family if level else "none", level, split, codec)
+        plan = answer.plan
+        return Key(model, answer.merging_name, plan.level, plan.split, answer.travels_as or None)
 
     def row(self, key: Key | None) -> dict | None:
         """What is known of a plan."""

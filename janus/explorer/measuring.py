@@ -8,7 +8,6 @@ from typing import NamedTuple
 from janus.errors import JanusError
 from janus.explorer.behind import Lane
 from janus.explorer.pairwork import FRAMES, RUN_S, WORDS, PairJob, run_pair
-from janus.policy import RATED
 from janus.workbench import Course, Question, Workbench
 from janus.workbench.course import BOUND
 
@@ -52,7 +51,7 @@ class Measuring:
         """Where an answer's plan would be measured. Profiles matter only where they are imitated."""
         q, level = answer.question, answer.plan.level
         return Link(
-            model, q.family if level else "none", level, q.codec, q.encoding, q.uplink_mbps, q.rtt_ms, where,
+            model, answer.merging_name, level, q.codec, q.encoding, q.uplink_mbps, q.rtt_ms, where,
             None if WORDS[where] == "measured" else bench,
         )  # fmt: skip
 
@@ -88,11 +87,6 @@ class Measuring:
         """
         if job.course.policy == BOUND:
             raise JanusError(f"policy {BOUND!r} knows the trace: it can be replayed, but not run; choose another one.")
-        if job.course.policy in RATED:
-            raise JanusError(
-                f"policy {job.course.policy!r} chooses among several schedules and codecs, which two processes cannot "
-                "do within one run yet: it can be replayed, but not run; choose another one."
-            )
         rows: list[dict] = []
         self._run = ((job.bench, job.question, job.course, job.where), rows)
 

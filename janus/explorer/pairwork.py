@@ -86,5 +86,5 @@ def run_pair(job: PairJob, cancel: threading.Event) -> Iterator:
         settings = RunSettings(mode="camera" if fps else "closed", camera_fps=fps or 1.0, duration_s=RUN_S)
         yield from measure_policy(
             pair, images, job.course.policy, grid=plans, slo_ms=q.slo_ms, trace=job.trace, settings=settings,
-            accuracy=bench.accuracy, cancel=cancel,
+            accuracy=bench.accuracy, cancel=cancel, rates=bench.rates,
         )  # fmt: skip

@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from janus.explorer.controls import Choice, Number, Offered, Tick, group, round_steps
-from janus.geometry import ModelGeometry
+from janus.explorer.owned import finds
 from janus.grid import CODECS, ENCODINGS
 from janus.schedule import MergeSchedule
-from janus.workbench import JPEG, Question, levels_of
+from janus.schedules import SearchedSchedule
+from janus.workbench import JPEG, Question, Workbench, levels_of
+from janus.workbench.question import TRANSFORM
 from janus.workbench.sentence import spoken
 
 FAMILIES = {
-    "declining (the paper's)": "declining",
-    "constant (ToMe's r)": "constant",
+    "declining (paper)": "declining",
+    "constant (ToMe's)": "constant",
     "linear": "linear",
     "none": "none",
 }
@@ -28,8 +30,20 @@ COUNTS = [16, 32, 64, 100, 150, 200, 300, 400, 500, 650, 800, 1000, 2000, 5000]
 
 
 def named(encodings: Sequence[str]) -> list[tuple[str, str]]:
-    """Encodings as a menu has them."""
+    """Encodings or codecs as a menu has them."""
     return [(spoken(name), name) for name in encodings]
+
+
+class Codecs(Offered):
+    """The menu of codecs: the transform is there where the model has a codebook."""
+
+    def read(self, text: str) -> str:
+        """A codec by its name, whether the present model has it or not.
+
+        Raises:
+            JanusError: If there is none.
+        """
+        return text if text.startswith(TRANSFORM) else super(Offered, self).read(text)
 
 
 class Setting(NamedTuple):
@@ -60,11 +74,12 @@ class Panel(ipywidgets.VBox):
         self.cloud = Choice("Cloud", (), None, tooltip="Whose block times stand for the cloud.", **chosen)
 
         def other_family() -> None:
-            self.fit(self._geometry)
+            self.fit(self._bench)
             asked()
 
-        self.family = Choice("Schedule", list(FAMILIES.items()), question.family, guard=guard, changed=other_family,
-                             tooltip="How merging is spread over the blocks.")  # fmt: skip
+        self.family = Offered("Schedule", list(FAMILIES.items()), question.family, guard=guard, changed=other_family,
+                              tooltip="How merging is spread over the blocks; below the families those that were "
+                              "searched for this model.")  # fmt: skip
         self.auto_level = Tick("auto", True, tooltip="Let Janus choose the level.", **ask)
         self.auto_split = Tick("auto", True, tooltip="Let Janus choose the split.", **ask)
 
@@ -92,8 +107,14 @@ class Panel(ipywidgets.VBox):
                           tooltip="Network round trip time.")  # fmt: skip
         self.slo = Number("SLO", "ms", SLOS, question.slo_ms, **ask,
                           tooltip="Latency target for one frame.")  # fmt: skip
-        self.codec = Choice("Tokens as", list(CODECS), question.codec, **ask,
-                            tooltip="What the tokens travel as when the model is cut.")  # fmt: skip
+
+        def other_codec() -> None:
+            self.fit(self._bench)
+            asked()
+
+        self.codec = Codecs("Tokens as", named(tuple(CODECS)), question.codec, guard=guard, changed=other_codec,
+                            tooltip="What the tokens travel as when the model is cut; of the transform, larger steps "
+                            "are coarser.")  # fmt: skip
         self.encoding = Offered("Picture as", named(ENCODINGS), question.encoding, **ask,
                                 tooltip="What the picture travels as at split 0.")  # fmt: skip
         self.over = Choice("Plot over", [("level", "level"), ("modelled latency", "latency")], "level", **ask,
@@ -102,7 +123,7 @@ class Panel(ipywidgets.VBox):
                              changed=live_changed, tooltip="How many images an accuracy is measured on.")  # fmt: skip
         self.live = Tick("follow the controls", True, guard=guard, changed=live_changed,
                          tooltip="Measure accuracy behind every change.")  # fmt: skip
-        usual = Question()
+        usual = USUAL
         # All of them but those that depend on the model. What is added to the screen is added here.
         self.settings = {
             "family": Setting(self.family, usual.family),
@@ -126,12 +147,15 @@ class Panel(ipywidgets.VBox):
                                        tooltip="Everything as it was at first.")  # fmt: skip
         self.status = ipywidgets.HTML()
         self.status.add_class("janus-note")
+        self.own_level = ipywidgets.HTML()
+        self.own_level.add_class("janus-own")
+        self._levels = ipywidgets.HBox([self.level, self.auto_level])
         for tick in (self.auto_level, self.auto_split):
             tick.layout = {"width": "54px", "flex": "0 0 auto"}
         super().__init__(
             [
                 group("Model and machines", self.model, self.device, self.cloud),
-                group("Merging and cut", self.family, ipywidgets.HBox([self.level, self.auto_level]),
+                group("Merging and cut", self.family, self._levels, self.own_level,
                       ipywidgets.HBox([self.split, self.auto_split])),
                 group("Network and target", self.uplink, self.rtt, self.slo),
                 group("What travels", self.codec, self.encoding),
@@ -153,7 +177,7 @@ class Panel(ipywidgets.VBox):
         """
         return Question(
             family=self.family.value,
-            level=None if self.auto_level.value else self.level.value,
+            level=None if self.auto_level.value or self.searched else self.level.value,
             split=None if self.auto_split.value else self.split.value,
             uplink_mbps=self.uplink.value,
             rtt_ms=self.rtt.value,
@@ -177,16 +201,48 @@ class Panel(ipywidgets.VBox):
             if value is not None:
                 number.put(value)
 
-    def offer(self, encodings: Sequence[str]) -> None:
-        """How the picture of this model may travel."""
-        self.encoding.offer(named(encodings), JPEG)
+    @property
+    def searched(self) -> bool:
+        """Whether the schedule is a searched one, which has a level of its own."""
+        return self.family.value not in FAMILIES.values()
 
-    def fit(self, geometry: ModelGeometry) -> None:
-        """Give level and split the steps that this model and schedule have, and take back what lies beyond."""
-        self._geometry = geometry
+    def offer(self, bench: Workbench) -> None:
+        """What this model has: its searched schedules, and how its tokens and pictures may travel.
+
+        What was chosen and this model has not gives way to what each has.
+        """
+        family, codec = self.family.value, self.codec.value
+        names = finds(bench.schedules)
+        # A state may name one that the menu has not.
+        names += [family] if family in bench.schedules and family not in names else []
+        self.family.offer([*FAMILIES.items(), *((f"{name} (searched)", name) for name in names)], USUAL.family)
+        codecs = [*bench.codecs]
+        codecs += [codec] if codec not in codecs and bench.sizes.get(codec) else []
+        self.codec.offer(named(codecs), USUAL.codec)
+        self.encoding.offer(named(bench.encodings), JPEG)
+
+    def fit(self, bench: Workbench) -> None:
+        """Give level and split the steps that this model, schedule and codec have, and take back what lies beyond."""
+        self._bench = bench
+        splits, split = bench.settings(self.question()).splits, self.split.value
+        self.split.put(min(splits, key=lambda known: abs(known - split)), splits)
+        self._levels.layout.display = "none" if self.searched else ""
+        self.own_level.layout.display = "" if self.searched else "none"
+        if self.searched:
+            self.own_level.value = own_level(bench.schedules[self.family.value])
+            return
+        geometry = bench.geometry
         family, levels, level = self.family.value, levels_of(self.family.value, geometry), self.level.value
         highest = MergeSchedule(family=family).max_level(geometry.depth, geometry.tokens, geometry.protected)
         if level > highest or (family == "constant" and level % 1):
             level = min(levels, key=lambda known: abs(known - level))
         self.level.put(level, levels)
-        self.split.put(min(self.split.value, geometry.depth), range(geometry.depth + 1))
+
+
+USUAL = Question()
+
+
+def own_level(one: SearchedSchedule) -> str:
+    """What stands in the place of a level."""
+    like = f" (like level {one.level:g})" if one.like else ""
+    return f"<span>Level</span> its own{like}"

@@ -8,7 +8,8 @@ from janus.accuracy import AccuracyTable
 from janus.explorer.sources import ModelSource
 from janus.profile import LatencyProfile
 from janus.workbench import Sentence
-from janus.workbench.words import NBSP, percent
+from janus.workbench.question import TRANSFORM
+from janus.workbench.words import NBSP, kilobytes, percent
 
 REMEDY = (
     "Set JANUS_SHARED to a folder of weights and images, or give Explorer(model=…, weights=FILE, images=FOLDER); with "
@@ -41,8 +42,10 @@ def live_html(row: dict | None, *, wanted: int, running: bool, stale: bool, labe
     low, high = row["ci95"]
     of = f" of {wanted}" if running and not stale else ""
     own = f", {label}" if label else ""
+    # Bytes that a codec's layout does not tell are measured on the way.
+    sent = f", {kilobytes(row['payload_bytes'])} sent" if (row.get("codec") or "").startswith(TRANSFORM) else ""
     text = (
-        f"Live{own}: {percent(row['top1'])} ({percent(low)} to {percent(high)}) on {row['n']}{of} images"
+        f"Live{own}: {percent(row['top1'])} ({percent(low)} to {percent(high)}) on {row['n']}{of} images{sent}"
         f"{', of the plan before' if stale else ''}."
     )
     return f'<span class="stale">{text}</span>' if stale else f"<span>{text}</span>"

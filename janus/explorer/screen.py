@@ -12,16 +12,18 @@ from janus.explorer.banner import Banner
 from janus.explorer.bar import Bar
 from janus.explorer.behind import Lane, Turn, kernel_post
 from janus.explorer.desk import Desk
+from janus.explorer.following import Following
 from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.machines import THIS, Machines
+from janus.explorer.owned import schedules_of, sizes_of
 from janus.explorer.page import Page
 from janus.explorer.panel import Panel
 from janus.explorer.prose import busy_html, live_html, note_html
 from janus.explorer.shelf import Shelf
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
-from janus.explorer.work import ask_hub, calibrate, load, outlines
+from janus.explorer.work import ask_hub, calibrate, load
 from janus.pictures import drawn_pictures
 from janus.profile import LatencyProfile
 from janus.workbench import Question, Workbench, accuracy_table
@@ -32,7 +34,7 @@ SETTLE_S = 0.3
 HELD_S = 3.0
 
 
-class Explorer(Keeping, ipywidgets.VBox):
+class Explorer(Keeping, Following, ipywidgets.VBox):
     """The workbench: controls, four linked figures, and a sentence that says what Janus chose and why.
 
     Every control is answered at once from the latency model. Accuracy, the picture's tokens and a quick calibration of
@@ -129,7 +131,7 @@ class Explorer(Keeping, ipywidgets.VBox):
     def _asked(self) -> None:
         answer = self._workbench.ask(self.panel.question())
         self.answer = answer
-        if self.panel.auto_level.value:
+        if self.panel.auto_level.value and not answer.searched:
             self.panel.level.put(answer.plan.level)
         if self.panel.auto_split.value:
             self.panel.split.put(answer.plan.split)
@@ -185,13 +187,16 @@ class Explorer(Keeping, ipywidgets.VBox):
     def _on(self, device: str, cloud: str) -> None:
         """The present model on these machines."""
         known = self._machines.of(self.source.name)
-        self._workbench = Workbench(known[device], known[cloud], self.stored, kept.rates_of(self.source))
+        self._workbench = Workbench(
+            known[device], known[cloud], self.stored, kept.rates_of(self.source), schedules=schedules_of(self.source),
+            sizes=sizes_of(self.source),
+        )  # fmt: skip
         self._labels = (device, cloud)
         self._data = states.fingerprint(self._workbench, self._images_of(self.source))
         self.panel.device.put(device, list(known))
         self.panel.cloud.put(cloud, list(known))
-        self.panel.offer(self._workbench.encodings)
-        self.panel.fit(self._workbench.geometry)
+        self.panel.offer(self._workbench)
+        self.panel.fit(self._workbench)
         self._asked()
 
     def _loaded(self, result) -> None:
@@ -227,57 +232,6 @@ class Explorer(Keeping, ipywidgets.VBox):
             self._sources += kept.hub_sources(self._sources)
             self.panel.model.put(self.source, [(one.title, one) for one in self._sources])
 
-    # -- what comes in behind ----------------------------------------------------------------------------------------
-
-    @property
-    def _measurable(self) -> bool:
-        return self.subject is not None and self.subject.images is not None and not self._busy
-
-    @property
-    def _busy(self) -> str:
-        """What has the processor and must not be disturbed, in words."""
-        return self._doing or self.desk.measuring.doing
-
-    def _follow(self) -> None:
-        """Accuracy of the present plan, if it is to follow the controls."""
-        if self._measurable and self.panel.live.value:
-            self.live.measure(self.subject, self.answer, self.panel.images.value)
-        else:
-            self.live.cancel()
-
-    def _live_changed(self) -> None:
-        self._follow()
-        self._show()
-
-    def _measure(self) -> None:
-        if self._measurable:
-            self.live.measure(self.subject, self.answer, self.panel.images.value)
-            self._show()
-
-    def _outline(self) -> None:
-        """The picture's merged tokens under the present plan."""
-        subject = self.subject
-        if subject is None:
-            self.stage.draw()
-            return
-        if self.stage.outlined_as((self.stage.which.value, self.answer.merging.removed, subject.name)):
-            return
-        pixels, plan = self.stage.pixels, self.answer.merging
-        self._outlining.submit(lambda cancel: outlines(subject, pixels, plan), self.stage.outline)
-
-    def _failed(self, why: Exception) -> None:
-        self._doing = ""
-        self.live.cancel()
-        self.banner.show(why)
-        if self.subject is None:
-            self.stage.outline(None, "No model is loaded: see the message above.")
-        self._show()
-
-    def _why_no_tokens(self) -> str:
-        if self.source.weights == "none":
-            return f"{self.source.title}: no weights are loaded, so there are no merged tokens to show."
-        return "Merged tokens appear here when the model is loaded."
-
     # -- what is shown -----------------------------------------------------------------------------------------------
 
     def _show(self) -> None:
@@ -289,9 +243,10 @@ class Explorer(Keeping, ipywidgets.VBox):
         row = here or (self.live.row(self.live.latest) if stale else None)
         label = self.source.label
         live = live_html(row, wanted=self.live.wanted, running=running, stale=stale, label=label)
-        self.sentence.value = self.desk.sentence(answer, self.stored, self._real, name, live)
+        stored = self._workbench.stored(answer.question.family)
+        self.sentence.value = self.desk.sentence(answer, stored, self._real, name, live)
         empty = f"no accuracy is stored<br>for {self.source.title}"
-        self.accuracy = accuracy_table(answer, self.stored, self.live.rows(answer, name), self._real)
+        self.accuracy = accuracy_table(answer, stored, self.live.rows(answer, name), self._real)
         if self.desk.planned:
             self.stage.show(
                 answer, self.accuracy, over=self.panel.over.value, empty=empty, label=label,

@@ -8,6 +8,7 @@ import numpy as np
 
 from janus.explorer.export import Sheet, profile_words
 from janus.explorer.stage import Stage
+from janus.grid import CODECS
 from janus.pictures import outline_groups
 from janus.workbench import Answer
 
@@ -31,15 +32,18 @@ def sheets_of(stage: Stage, answer: Answer, accuracy: pd.DataFrame, *, label: st
     device, cloud = answer.grid.device, answer.grid.cloud
     modelled = f"modelled, from {profile_words(device)}, as device and {profile_words(cloud)}, as cloud"
     counted = "counted: tokens and bytes follow exactly from schedule and codec"
+    if answer.question.codec not in CODECS:
+        counted = "counted: tokens follow exactly from the schedule; how bytes are known, the latencies' table says"
+        modelled += "; bytes_are says how bytes are known: counted, measured, or estimated from the codebook's tables"
     own = f" ({label})" if label else ""
     measured = (
         f"measured, as `kind` says: stored from data/accuracy or live on this machine{own}; modelled_ms is modelled"
     )
     tables = {
         "tokens": ("Tokens left after each block", counted, answer.tokens, stage.figures[0]),
-        "latency": ("Latency of every split", modelled, answer.latency.drop(columns=UNWANTED), stage.figures[1]),
+        "latency": ("Modelled latency by split", modelled, answer.latency.drop(columns=UNWANTED), stage.figures[1]),
         "accuracy": ("Accuracy over the levels", measured, accuracy, stage.figures[2]),
-        "levels": ("Latency of every level", modelled, answer.levels, None),
+        "levels": ("Modelled latency by level", modelled, answer.levels, None),
     }
     found = {
         name: Sheet(name=name, title=title, kind=kind, table=table, draw=figure and _drawing(figure))

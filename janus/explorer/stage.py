@@ -18,6 +18,7 @@ from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
 from janus.figures.compose import Place
 from janus.pictures import count_groups, outline_groups
 from janus.workbench import Answer
+from janus.workbench.answer import ESTIMATED
 from janus.workbench.sentence import spoken
 from janus.workbench.words import kilobytes, ms
 
@@ -96,8 +97,9 @@ class Stage(ipywidgets.Box):
                 measured=measured,
             ),
             accuracy_figure(
-                accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms, unit=UNITS[q.family],
-                empty=empty, label=label,
+                accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms,
+                unit=UNITS.get(q.family, "searched schedule"), empty=empty, label=label,
+                named=answer.searched.name if answer.searched else "",
             ),
         )  # fmt: skip
         alone = [
@@ -173,16 +175,19 @@ def cut_words(answer: Answer) -> str:
     k, depth = answer.plan.split, answer.depth
     if k == depth:
         return "no cut:<br>nothing travels"
-    payload = kilobytes(float(answer.here.payload_bytes[0, k]))
+    payload = kilobytes(answer.payload_bytes)
     if k == 0:
         return f"cut at 0: the picture<br>as {spoken(answer.question.encoding)}, {payload}"
-    return f"cut after {k}: {answer.merging.tokens[k]} tokens<br>as {answer.question.codec}, {payload}"
+    about = "about " if answer.bytes_are(k, answer.travels_as) == ESTIMATED else ""
+    return f"cut after {k}: {answer.merging.tokens[k]} tokens<br>as {spoken(answer.question.codec)}, {about}{payload}"
 
 
 def level_words(answer: Answer) -> str:
     """The level, for the title of the latencies."""
     if answer.question.family == "none" or answer.plan.level == 0:
         return "unmerged"
+    if answer.searched:
+        return answer.searched.name
     return f"{'r' if answer.question.family == 'constant' else 'level'} {answer.plan.level:g}"
 
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote_plus
 from janus import demo
 from janus.errors import JanusError
 from janus.explorer.machines import THIS, Machines
+from janus.explorer.owned import schedules_of, sizes_of
 from janus.explorer.sources import HUB_MODELS, ModelSource, rates_of
 from janus.hub import DEFAULT_IMAGES, DEFAULT_REVISION
 from janus.policy import policies_for
@@ -177,9 +178,10 @@ def read(
     seed, block = _whole(fields, "seed", SEEDS), _whole(fields, "block", depth)
     asked = {name: values.get(name, settings[name].default) for name in QUESTION}
     rates = rates_of(source)
-    Workbench(device, cloud, rates=rates).ask(
-        Question(level=level, split=split, **asked)
-    )  # the trial: what does not fit is named
+    bench = Workbench(device, cloud, rates=rates, schedules=schedules_of(source), sizes=sizes_of(source))
+    # A searched schedule has a level of its own; the one that is written is kept for when another is chosen.
+    own = asked["family"] in bench.schedules
+    bench.ask(Question(level=None if own else level, split=split, **asked))  # the trial: what does not fit is named
     if values.get("policy") not in (None, *policies_for(rates)):
         raise JanusError(
             f"state: policy {values['policy']!r} chooses among measured rates, and none of {source.name} are stored; "
@@ -223,8 +225,8 @@ def images_name(images: Images) -> str:
 
 
 def fingerprint(bench: Workbench, images: Images) -> str:
-    """Eight characters that change with the profiles, the stored accuracies and rates, or the images' revision."""
+    """Eight characters that change with profiles, stored accuracies, rates and schedules, or the images' revision."""
     revision = {demo.NAME: demo.SEED, DEFAULT_IMAGES: DEFAULT_REVISION}.get(str(images), "")
-    known = [repr(bench.accuracy)] if bench.rates is None else [repr(bench.accuracy), repr(bench.rates)]
+    known = [repr(bench.accuracy), *(repr(more) for more in (bench.rates, bench.schedules) if more)]
     parts = (repr(bench.device), repr(bench.cloud), *known, images_name(images), str(revision))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]

@@ -22,6 +22,8 @@ CSS = """
 .janus-heading .widget-html-content { font-size: 11px; font-weight: 600; letter-spacing: .04em; line-height: 1.3;
   text-transform: uppercase; color: var(--jp-ui-font-color2, #666); border-bottom: 1px solid var(--janus-line); }
 .janus-unit .widget-html-content { font-size: 11px; line-height: 28px; color: var(--jp-ui-font-color2, #666); }
+.janus-own .widget-html-content { line-height: 25px; white-space: nowrap; overflow: hidden; }
+.janus-own span { display: inline-block; width: 74px; text-align: right; margin: 0 8px 0 2px; }
 .janus-explorer .janus-wrong input { outline: 2px solid var(--jp-error-color1, #d32f2f); }
 .janus-explorer input:focus, .janus-explorer select:focus, .janus-explorer button:focus-visible,
 .janus-explorer .noUi-handle:focus { outline: 2px solid #E69F00 !important; outline-offset: 1px; }

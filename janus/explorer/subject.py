@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,8 +19,12 @@ from janus.models import load_model
 from janus.preprocess import Preprocess, preprocess_for
 from janus.profile import LatencyProfile
 from janus.profiling import QUICK, measure_profile
-from janus.schedule import MergePlan, MergeSchedule
+from janus.schedule import FAMILIES, MergePlan, MergeSchedule
+from janus.schedules import find_schedule
+from janus.transform import Codebook
+from janus.transform.shelf import find_codebook, transform_step
 from janus.vit import OpenViT, open_vit
+from janus.weights import tensors_hash
 
 # Small batches: the interval moves several times a second, and a handler never waits long for the processor.
 BATCH = 16
@@ -56,13 +61,24 @@ class Subject:
         Raises:
             JanusError: If a setting does not fit, or no image decodes.
         """
-        schedule = MergeSchedule(family=family, level=level)
-        rows = [Configuration(schedule=schedule, split=split, codec=codec)]
+        listed = family not in FAMILIES
+        schedule = find_schedule(family, self.name) if listed else MergeSchedule(family=family, level=level)
+        book = self.book if codec is not None and transform_step(codec) is not None else None
+        rows = [Configuration(schedule=schedule, split=split, codec=codec, book=book)]
         runs: Iterator = evaluate(
             self.vit, self.images, rows, preprocess=self.preprocess, batch_size=BATCH, limit=limit, cancel=cancel
         )
         for running in runs:
-            yield running[0].row()
+            yield running[0].row() | {"level": level}
+
+    @cached_property
+    def book(self) -> Codebook:
+        """The codebook of these weights.
+
+        Raises:
+            JanusError: If there is none.
+        """
+        return find_codebook(self.name, tensors_hash(self.vit.model))
 
     def calibrate(self) -> LatencyProfile:
         """A quick profile of this machine."""

@@ -8,6 +8,7 @@ from janus.figures.style import (
     BLUE,
     GREY,
     ORANGE,
+    PURPLE,
     SMALL_PX,
     VERMILLION,
     Figure,
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 OVER = ("level", "latency")
 # Title and key begin over the axis, to be no wider than the figure is on a laptop.
 LEFT_PX = 55
+# Where one level has a name, there is room for it below the axis.
+NAMED_RANGE = [-0.4, 1.4]
+# What the words beside the line take of the axes in the lowest figure, in width and to both sides of their middle; and
+# half of what a point takes.
+WORDS, MARK = (0.24, 0.07), 0.03
 MEETS, PALE = "rgba(0,158,115,0.13)", "rgba(0,158,115,0.4)"
 
 
 def accuracy_figure(
     table: pd.DataFrame, levels: pd.DataFrame, *, over: str, level: float, slo_ms: float, unit: str, empty: str,
-    label: str = "",
+    label: str = "", named: str = "",
 ) -> Figure:  # fmt: skip
     """Stored and live accuracies with their 95 % intervals.
 
@@ -43,18 +49,23 @@ def accuracy_figure(
         unit: What a level is, for the axis.
         empty: What to write where there is no accuracy at all.
         label: What stands beside every number of the model; there is none for a real one.
+        named: What the one level of a schedule is called that has only the one, beside none.
     """
     by_level = over == "level"
     column = "level" if by_level else "modelled_ms"
     # Rows as they are, since sieving the table itself takes longer than all else here.
     rows = table.to_dict("records")
-    stored, live, real = ([row for row in rows if row["kind"] == kind] for kind in ("stored", "live", "real"))
+    kinds = ("stored", "sent", "live", "real")
+    stored, sent, live, real = ([row for row in rows if row["kind"] == kind] for kind in kinds)
     before, now = [row for row in live if not row["now"]], [row for row in live if row["now"]]
     own = f", {label}" if label else ""
     traces = [
         _meets(levels, by_level, slo_ms),
-        _points(real, column, "stored, real images", color=GREY, symbol="square-open", size=6, dash="dot"),
-        _points(stored, column, "stored", own, color=BLUE, symbol="circle", size=7, dash="dash"),
+        _points(
+            real, column, "stored, real images", color=GREY, symbol="square-open", size=6, dash="" if named else "dot"
+        ),
+        _points(stored, column, "stored", own, color=BLUE, symbol="circle", size=7, dash="" if named else "dash"),
+        _points(sent, column, "stored, as sent at this cut", own, color=PURPLE, symbol="square", size=8),
         _points(before, column, "live, of plans before", own, color=ORANGE, symbol="diamond-open", size=9),
         _points(now, column, "live", own, color=ORANGE, symbol="diamond", size=10),
     ]
@@ -64,19 +75,36 @@ def accuracy_figure(
     layout = base(title, unit if by_level else "modelled latency, ms", "top-1, % (95 % CI)")
     layout["xaxis"] |= {"range": table.attrs[f"{column}_range"], "nticks": 7}
     layout["yaxis"] |= {"range": table.attrs["top1_range"], "nticks": 6}
+    if named and by_level:
+        layout["xaxis"] |= {"range": NAMED_RANGE, "tickmode": "array", "tickvals": [0, 1], "ticktext": ["none", named]}
     at, text = (level, "this plan") if by_level else (slo_ms, "SLO")
-    right = at > sum(table.attrs[f"{column}_range"]) / 2
+    right, y = _free(rows, column, at, layout["xaxis"]["range"], layout["yaxis"]["range"])
     layout["shapes"] = [line("dash", x0=at, x1=at, y0=0, y1=1, yref="y domain")]
     layout["annotations"] = [
-        note(text, x=at, y=0.01, yref="y domain", yanchor="bottom", xanchor="right" if right else "left",
+        note(text, x=at, y=y, yref="y domain", yanchor="middle", xanchor="right" if right else "left",
              xshift=-4 if right else 4, font={"size": SMALL_PX + 0.5, "color": VERMILLION}),
         note("" if len(table) else empty, x=0.5, xref="x domain", y=0.5, yref="y domain", align="center"),
     ]  # fmt: skip
-    beside = [("□", GREY, "real")] if len(real) else []
+    beside = [("■", PURPLE, "sent")] if sent else []
+    beside += [("□", GREY, "real")] if real else []
     layout["meta"] = key(
         [("●", BLUE, "stored"), *beside, ("◆", ORANGE, "live"), ("◇", ORANGE, "past"), ("■", PALE, "in time")]
     ) | {"left": LEFT_PX}
     return figure(traces, layout)
+
+
+def _free(rows: list[dict], column: str, at: float, across: list[float], up: list[float]) -> tuple[bool, float]:
+    """Where there is room for a few words beside a line: whether on its left, and how high, as a share of the axis."""
+    wide, high = across[1] - across[0], up[1] - up[0]
+    points = [(abs(row[column] - at) / wide, row[column] <= at, row) for row in rows]
+    sides = [side for side in (True, False) if (at - across[0] if side else across[1] - at) > WORDS[0] * wide]
+    for right in sorted(sides, key=lambda side: side != (at > sum(across) / 2)):
+        for y in (WORDS[1], 1 - WORDS[1], 0.5, 0.3, 0.7):
+            near = [row for away, left, row in points if away < WORDS[0] and (left == right or away < MARK)]
+            ends = [((row["low"] - up[0]) / high, (row["high"] - up[0]) / high) for row in near]
+            if all(top < y - WORDS[1] or bottom > y + WORDS[1] for bottom, top in ends):
+                return right, y
+    return at > sum(across) / 2, WORDS[1]
 
 
 def _meets(levels: pd.DataFrame, by_level: bool, slo_ms: float) -> dict:

@@ -7,6 +7,7 @@ Import it where a file is wanted, since it brings matplotlib.
 from __future__ import annotations
 
 import io
+import math
 import re
 import textwrap
 from collections import defaultdict
@@ -157,18 +158,27 @@ def _axis(axes, which: str, axis: dict) -> None:
     own = getattr(axes, f"{which}axis")
     if "tickvals" in axis:
         own.set_ticks(axis["tickvals"], [_plain(text) for text in axis["ticktext"]])
-    elif "nticks" in axis:
-        own.set_major_locator(ticker.MaxNLocator(axis["nticks"]))
+    elif "nticks" in axis and "range" in axis:
+        low, high = axis["range"]
+        own.set_major_locator(ticker.MultipleLocator(_step(low, high, axis["nticks"])))
     if "range" in axis:
         getattr(axes, f"set_{which}lim")(axis["range"])
     if axis.get("showgrid"):
         axes.grid(axis=which, color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
-    axes.tick_params(which, labelsize=_pt(SMALL_PX), length=0, colors=INK)
+    # Below the mark of the chosen bar, which stands across the axis.
+    axes.tick_params(which, labelsize=_pt(SMALL_PX), length=0, colors=INK, pad=7 if which == "x" else 3.5)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#bbbbbb")
+
+
+def _step(low: float, high: float, most: int) -> float:
+    """Between two ticks, as plotly has it: 2, 5 or 10 times a power of ten, for no more than so many."""
+    rough = (high - low) / most
+    base = 10.0 ** math.floor(math.log10(rough))
+    return base * next(times for times in (2, 5, 10) if times * base >= rough)
 
 
 def _line(axes, shape: dict) -> None:

@@ -34,7 +34,7 @@ def tokens_figure(table: pd.DataFrame, *, split: int, cut: str) -> Figure:
         cut: What to write beside the mark.
     """
     few = len(table) <= FEW
-    bars = [_bars(table[table["side"] == side], side, marker, few) for side, marker in SIDES.items()]
+    bars = [_bars(table[table["side"] == side], side, marker) for side, marker in SIDES.items()]
     unmerged = scatter(
         x=table["block"].tolist(), y=table["unmerged"].tolist(), name="unmerged", mode="lines",
         line={"dash": "dot", "width": 1.5, "color": INK}, hoverinfo="skip",
@@ -55,10 +55,11 @@ def tokens_figure(table: pd.DataFrame, *, split: int, cut: str) -> Figure:
              xshift=5 if left else -5, align="left" if left else "right",
              font={"size": SMALL_PX + 0.5, "color": VERMILLION})
     ]  # fmt: skip
+    counts = _numbers(table["block"].tolist(), table["tokens"].tolist(), most, few)
     layout["meta"] = key(
         [*((square(marker), marker["color"], NAMES[side]) for side, marker in SIDES.items()), ("┅", INK, "unmerged")]
     )
-    return figure([*bars, unmerged], layout)
+    return figure([*bars, unmerged, counts], layout)
 
 
 SIDES = {"device": DEVICE, "cloud": CLOUD}
@@ -66,6 +67,8 @@ NAMES = {"device": "on the device", "cloud": "in the cloud"}
 HEADROOM = 1.42
 # Numbers over every bar, or over every other where bars are many.
 FEW = 16
+# How much of the axis a number takes, in the lowest figure.
+NUMBER = 0.13
 
 
 def ticks(depth: int) -> list[int]:
@@ -73,12 +76,19 @@ def ticks(depth: int) -> list[int]:
     return list(range(0, depth + 1, 1 if depth <= FEW else 2))
 
 
-def _bars(rows: pd.DataFrame, side: str, marker: dict, few: bool) -> dict:
+def _bars(rows: pd.DataFrame, side: str, marker: dict) -> dict:
     return bar(
         x=rows["block"].tolist(), y=rows["tokens"].tolist(), customdata=rows["removed"].tolist(),
         name=NAMES[side], marker=marker,
-        text=[str(n) if few or block % 2 == 0 else "" for block, n in zip(rows["block"], rows["tokens"], strict=True)],
-        textposition="outside", textfont={"size": SMALL_PX}, cliponaxis=False,
-        textangle=0, constraintext="none",
         hovertemplate="after block %{x}: %{y} tokens, %{customdata} merged in it<extra></extra>",
+    )  # fmt: skip
+
+
+def _numbers(blocks: list[int], tokens: list[int], most: int, few: bool) -> dict:
+    """The numbers on the bars; where the line of the unmerged ones would strike one through, it stands on that line."""
+    at = [most if n < most < n + NUMBER * HEADROOM * most else n for n in tokens]
+    return scatter(
+        x=blocks, y=at, mode="text", textposition="top center", textfont={"size": SMALL_PX}, showlegend=False,
+        text=[str(n) if few or block % 2 == 0 else "" for block, n in zip(blocks, tokens, strict=True)],
+        cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip

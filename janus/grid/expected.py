@@ -65,7 +65,8 @@ class Expected:
 
         Where only plans with a cut were measured, that of the codec which spends most bytes speaks for it.
         """
-        if self.accuracy is not None and schedule in FAMILIES:
+        # A searched schedule has a level above 0, its own: what is stored of no merging does not answer for it.
+        if self.accuracy is not None and (schedule in FAMILIES or level):
             known = self.accuracy.expected(schedule, level, carrier)
             if not math.isnan(known):
                 return known

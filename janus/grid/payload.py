@@ -67,10 +67,12 @@ class SizeTable:
     Attributes:
         name: The codec.
         rows: By split: the bytes of 0, 1, … tokens, to all of the unmerged model's.
+        times_ms: To encode and to decode one picture's tokens on one core; None for what the profiles say.
     """
 
     name: str
     rows: tuple[tuple[int, tuple[int, ...]], ...]
+    times_ms: tuple[float, float] | None = None
 
     @property
     def splits(self) -> tuple[int, ...]:

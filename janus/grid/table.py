@@ -78,6 +78,10 @@ class GridSettings:
         """What the accuracies of its levels are looked up by: the name of what is listed, or the family."""
         return self.listed.label if self.family == "list" and self.listed else self.family
 
+    def name(self, level: float) -> str:
+        """What stored results call the schedule of one of its levels: no merging is the same in all."""
+        return self.label if level else "none"
+
     def schedule(self, level: float) -> MergeSchedule:
         """The schedule of one of its levels.
 
@@ -201,7 +205,7 @@ class PlanGrid:
             "finish_ms": done.finish_ms,
             "block_ends_ms": done.block_ends_ms,
             "expected_accuracy": np.array(
-                [[known.top1(settings.label, x, *way) for way in zip(splits, codecs, strict=True)] for x in levels]
+                [[known.top1(settings.name(x), x, *way) for way in zip(splits, codecs, strict=True)] for x in levels]
             ),
         }
         for column in columns.values():

@@ -41,7 +41,7 @@ def travelling(
     """The picture at split 0 as ``encoding`` says, tokens behind it in the codec of ``settings``.
 
     Bytes of a codec whose size depends on the content are those of exactly this plan in the rate table, with its times,
-    where it was measured; else those of the size table. All other times are of the profiles.
+    where it was measured; else those of the size table, with its times. All other times are of the profiles.
 
     Args:
         settings: Which plans.
@@ -62,10 +62,13 @@ def travelling(
     else:
         tokens = sizes.payload_bytes(done.tokens, splits, device.geometry.depth)
     encode_ms, decode_ms = device.encode_ms(tokens), cloud.decode_ms(tokens)
+    if sizes is not None and sizes.times_ms is not None:
+        encode_ms = np.full(tokens.shape, sizes.times_ms[0] * settings.encode_factor)
+        decode_ms = np.full(tokens.shape, sizes.times_ms[1])
     if sizes is not None and rates is not None:
         for at, level in enumerate(levels):
             for column, split in enumerate(splits):
-                row = rates.row(settings.label, level, split, sizes.name)
+                row = rates.row(settings.name(level), level, split, sizes.name)
                 if row is not None:
                     tokens[at, column] = max(round(row.bytes_mean), 1)
                     encode_ms[at, column] = row.encode_ms * settings.encode_factor

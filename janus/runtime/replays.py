@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from janus.accuracy import AccuracyRow, AccuracyTable
 from janus.errors import JanusError
+from janus.grid import SizeTable
 from janus.network import find_trace
 from janus.profile.store import parse_profile, profile_text
 from janus.rates import RateRow, RateTable
 from janus.runtime.children import Child, leave, obey, say
+from janus.schedules import SearchedSchedule
 from janus.workbench import STEADY, Course, Leg, Question, Workbench, plans_for, run_leg
 
 if TYPE_CHECKING:
@@ -60,11 +62,13 @@ class Replayer:
         Raises:
             JanusError: If the process cannot be started, or has ended; the next call starts another.
         """
+        one, sizes = bench.schedules.get(question.family), bench.sizes.get(question.codec)
         with self._lock:
             try:
                 self._prepare(bench)
                 found = self._ask(
-                    cancelled, "leg", question=asdict(question), course=asdict(course), policy=policy, span_s=span_s
+                    cancelled, "leg", question=asdict(question), course=asdict(course), policy=policy, span_s=span_s,
+                    schedule=None if one is None else asdict(one), sizes=None if sizes is None else asdict(sizes),
                 )  # fmt: skip
             except JanusError:
                 self.stop()
@@ -122,6 +126,7 @@ class Replays:
 
     def __init__(self):
         self._workbench: Workbench | None = None
+        self._sizes: dict[str, SizeTable] = {}
         self._grid = lru_cache(maxsize=8)(self._build)
         self._trace = lru_cache(maxsize=4)(find_trace)
 
@@ -133,14 +138,24 @@ class Replays:
             table = AccuracyTable(model=accuracy["model"], rows=rows)
         if rates is not None:
             rates |= {"rows": tuple(RateRow(**row) for row in rates["rows"]), "unmerged": tuple(rates["unmerged"])}
+        self._sizes.clear()
         self._workbench = Workbench(
             parse_profile(device, "device"), parse_profile(cloud, "cloud"), table,
-            None if rates is None else RateTable(**rates),
+            None if rates is None else RateTable(**rates), sizes=self._sizes,
         )  # fmt: skip
         self._grid.cache_clear()
 
-    def leg(self, question: dict, course: dict, policy: str, span_s: float) -> dict:
-        """One policy over the start of a trace."""
+    def leg(
+        self, question: dict, course: dict, policy: str, span_s: float, schedule: dict | None, sizes: dict | None
+    ) -> dict:  # fmt: skip
+        """One policy over the start of a trace; of what the model has of its own, only what is asked for came."""
+        if schedule is not None:
+            schedule |= {"removed": tuple(schedule["removed"]), "like": schedule["like"] and tuple(schedule["like"])}
+            self._workbench.schedules[schedule["name"]] = SearchedSchedule(**schedule)
+        if sizes is not None:
+            times, rows = sizes["times_ms"], ((split, tuple(row)) for split, row in sizes["rows"])
+            sizes |= {"rows": tuple(rows), "times_ms": times and tuple(times)}
+            self._sizes[sizes["name"]] = SizeTable(**sizes)
         q, c = Question(**question), Course(**course)
         frames = 0
 

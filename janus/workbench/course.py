@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from janus.errors import JanusError
-from janus.grid import GridSettings, PlanGrid
+from janus.grid import PlanGrid
 from janus.network import Trace, find_trace
 from janus.policy import POLICIES, PolicySettings, check_policy, make_policy, policies_for
 from janus.simulate import ReplaySettings, replay, summarise
@@ -95,13 +95,10 @@ def plans_for(bench: Workbench, question: Question) -> PlanGrid:
 
     Also where the question fixes level or split: a policy that may not choose is none.
     """
-    family, accuracy = question.family, bench.accuracy
-    levels = bench.levels(family)
+    family, accuracy, settings = question.family, bench.stored(question.family), bench.settings(question)
+    levels = settings.levels
     known = tuple(level for level in levels if accuracy and not math.isnan(accuracy.expected(family, level)))
-    settings = GridSettings(
-        family=family, levels=known if len(known) > 1 else levels, splits=bench.candidates, codec=question.codec,
-        encoding=question.encoding,
-    )  # fmt: skip
+    settings = replace(settings, levels=known if len(known) > 1 else levels, splits=bench.tried(settings))
     return PlanGrid.build(bench.device, bench.cloud, settings, accuracy=accuracy, rates=bench.rates)
 
 

@@ -10,6 +10,8 @@ from janus.grid import check_slo, find_codec
 
 # The choice of a practitioner, which is always shown beside the chosen encoding.
 JPEG = "jpeg85"
+# Codecs of this name have a step behind it and a size that depends on the content; see `Workbench.sizes`.
+TRANSFORM = "transform"
 # What the boxes accept; the sliders' ranges lie within.
 UPLINK_MBPS = (0.01, 100_000.0)
 RTT_MS = (0.0, 10_000.0)
@@ -21,8 +23,8 @@ class Question:
     """A schedule, a cut, a network and a target.
 
     Attributes:
-        family: Family of the merging schedule.
-        level: Its level; None lets Janus choose.
+        family: Family of the merging schedule, or the name of a searched one.
+        level: Its level; None lets Janus choose. A searched schedule has one level, its own, and takes None.
         split: Blocks on the device; None lets Janus choose.
         uplink_mbps: Steady goodput of the uplink.
         rtt_ms: Round trip.
@@ -45,7 +47,8 @@ class Question:
         _within("round trip", self.rtt_ms, "ms", RTT_MS)
         check_slo(self.slo_ms)
         _within("SLO", self.slo_ms, "ms", SLO_MS)
-        find_codec(self.codec)
+        if not self.codec.startswith(TRANSFORM):
+            find_codec(self.codec)
 
     @property
     def janus_chooses(self) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from janus.policy import POLICIES, RATED
+from janus.schedule import FAMILIES
 from janus.workbench.course import BOUND, Course, Leg
-from janus.workbench.question import Question
-from janus.workbench.sentence import Sentence
+from janus.workbench.question import TRANSFORM, Question
+from janus.workbench.sentence import Sentence, spoken
 from janus.workbench.words import NBSP, mbps, ms, percent
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def explain_course(leg: Leg, table: pd.DataFrame, question: Question, course: Co
     )
     return Sentence(
         choice=choice, reason=_reason(leg, name, question, depth), rivals=_rivals(leg, table),
-        accuracy=_accuracy(own),
+        accuracy=_accuracy(own, question),
     )  # fmt: skip
 
 
@@ -126,7 +127,8 @@ def _reason(leg: Leg, name: str, question: Question, depth: int) -> str:
     parts = [f"{_plan(split, question, depth)} in {100 * share:.0f}{NBSP}% of the frames" for split, share in most]
     because = BECAUSE[next(known for known in sorted(BECAUSE, reverse=True) if leg.policy.startswith(known))]
     level = leg.over_time["level"].median()
-    merged = "without merging" if level == 0 else f"at level {level:g} in the median"
+    at = f"at level {level:g}" if question.family in FAMILIES else f"with {question.family}"
+    merged = "without merging" if level == 0 else f"{at} in the median"
     return f"{name} chose to {' and to '.join(parts)}, {merged}, because {because}."
 
 
@@ -151,8 +153,10 @@ def _rivals(leg: Leg, table: pd.DataFrame) -> str:
     return f"{'; '.join(parts)}."
 
 
-def _accuracy(own: dict) -> str:
+def _accuracy(own: dict, question: Question) -> str:
     known = own["expected_accuracy"]
     if math.isnan(known):
         return "Expected accuracy: none is stored for these plans."
-    return f"Expected accuracy {percent(known)} (stored)."
+    # A plan whose tokens were not measured in this codec counts as uncut.
+    uncut = f"; uncut where {spoken(question.codec)} was not measured" if question.codec.startswith(TRANSFORM) else ""
+    return f"Expected accuracy {percent(known)} (stored{uncut})."

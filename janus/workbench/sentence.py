@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from janus.accuracy import AccuracyTable
-from janus.grid import ms_per_byte
-from janus.workbench.answer import Answer
-from janus.workbench.question import JPEG
+from janus.grid import CODECS, ms_per_byte
+from janus.workbench.answer import ESTIMATED, Answer
+from janus.workbench.question import JPEG, TRANSFORM
 from janus.workbench.words import NBSP, kilobytes, mbps, ms, percent
 
 
@@ -41,9 +41,9 @@ def explain(answer: Answer, accuracy: AccuracyTable | None = None, real: Accurac
     """
     return Sentence(
         choice=_choice(answer),
-        reason=_reason(answer) if answer.met else _lost(answer),
+        reason=" ".join(filter(None, (_own(answer), _reason(answer) if answer.met else _lost(answer)))),
         rivals=_rivals(answer) if answer.met else "",
-        accuracy=" ".join(filter(None, (_accuracy(answer, accuracy), _beside(answer, real)))),
+        accuracy=" ".join(filter(None, (_accuracy(answer, accuracy), _estimate(answer), _beside(answer, real)))),
     )
 
 
@@ -60,6 +60,8 @@ def _where(answer: Answer) -> str:
 def _at(answer: Answer, level: float) -> str:
     if level == 0 or answer.question.family == "none":
         return "without merging"
+    if answer.searched:
+        return f"with {answer.searched.name}"
     return f"at r = {level:g}" if answer.question.family == "constant" else f"at level {level:g}"
 
 
@@ -67,7 +69,7 @@ def _choice(answer: Answer) -> str:
     q = answer.question
     network = f"Under {mbps(q.uplink_mbps)} and {ms(q.rtt_ms)} RTT"
     plan = f"{_where(answer)} {_at(answer, answer.plan.level)}"
-    all_fixed = q.level is not None and q.split is not None
+    all_fixed = _all_fixed(answer)
     apart, slo = ms(abs(q.slo_ms - answer.modelled_ms)), f"the SLO of {ms(q.slo_ms)}"
     if answer.met or all_fixed:
         who = "you" if all_fixed else "Janus would" if q.janus_chooses else f"with {_fixed(answer)}, Janus would"
@@ -77,6 +79,24 @@ def _choice(answer: Answer) -> str:
     return f"{network}, {what} meets {slo}. The least bad: {plan}, modelled {ms(answer.modelled_ms)}, {apart} too late."
 
 
+def _all_fixed(answer: Answer) -> bool:
+    """Whether nothing was left to Janus."""
+    return answer.question.split is not None and (answer.question.level is not None or answer.searched is not None)
+
+
+def _own(answer: Answer) -> str:
+    """What a searched schedule is."""
+    one = answer.searched
+    if one is None:
+        return ""
+    text = f"{one.name} is a searched schedule for a cut after block {one.split}, with one level, its own"
+    if one.like is None:
+        return f"{text}."
+    family, level = one.like
+    paper = "the paper's" if family == "declining" else f"the {family} one"
+    return f"{text}: no more tokens at that cut, and no more compute, than {paper} at level {level:g}."
+
+
 def _fixed(answer: Answer) -> str:
     return "the level you chose" if answer.question.level is not None else "the split you chose"
 
@@ -84,6 +104,8 @@ def _fixed(answer: Answer) -> str:
 def _reason(answer: Answer) -> str:
     """Why this level and this split, where Janus chose them."""
     q, levels = answer.question, answer.grid.levels
+    if answer.searched:
+        return "" if q.split is not None else "No split that Janus tries is faster."
     if q.level is not None:
         return "" if q.split is not None else "No split that Janus tries is faster at this level."
     if answer.plan.level == 0:
@@ -118,14 +140,14 @@ def _rivals(answer: Answer) -> str:
 def _lost(answer: Answer) -> str:
     """Why each alternative to the least bad plan lost."""
     q, grid, depth = answer.question, answer.grid, answer.depth
-    if q.level is not None and q.split is not None:
+    if _all_fixed(answer):
         return ""
     times = grid.modelled_ms(q.uplink_mbps, q.rtt_ms)
     jpeg_ms = float(answer.jpeg.modelled_ms(q.uplink_mbps, q.rtt_ms)[:, 0].min())
     parts = []
     if answer.plan.split != depth:
-        level = int(times[:, depth].argmin())
-        parts.append(f"device-only takes {ms(float(times[level, depth]))}{_even(answer, grid.levels[level])}")
+        level = int(times[:, -1].argmin())
+        parts.append(f"device-only takes {ms(float(times[level, -1]))}{_even(answer, grid.levels[level])}")
     if answer.plan.split != 0:
         size = float(grid.payload_bytes[0, 0])
         parts.append(
@@ -136,15 +158,17 @@ def _lost(answer: Answer) -> str:
         parts.append(f"as {spoken(JPEG)} it takes {ms(jpeg_ms)}")
     inner = [split for split in answer.candidates if 0 < split < depth]
     if inner and answer.plan.split not in inner:
-        level, at = divmod(int(times[:, inner].argmin()), len(inner))
-        least = ms(float(times[level, inner[at]]))
+        cuts = times[:, [grid.splits.index(split) for split in inner]]
+        level, at = divmod(int(cuts.argmin()), len(inner))
+        least = ms(float(cuts[level, at]))
         parts.append(f"the best cut, after block {inner[at]} {_at(answer, grid.levels[level])}, takes {least}")
     words = "; ".join(parts)
     sentences = [f"{words[0].upper()}{words[1:]}."] if words else []
     if q.encoding != JPEG and jpeg_ms <= q.slo_ms:
         sentences.append(f"As {spoken(JPEG)}, cloud-only would meet it in {ms(jpeg_ms)}.")
     if answer.plan.level:
-        sentences.append(f"Without merging, this plan would take {ms(float(times[0, answer.plan.split]))}.")
+        unmerged = float(times[0, grid.splits.index(answer.plan.split)])
+        sentences.append(f"Without merging, this plan would take {ms(unmerged)}.")
     return " ".join(sentences)
 
 
@@ -153,16 +177,17 @@ def _even(answer: Answer, level: float) -> str:
 
 
 def _accuracy(answer: Answer, stored: AccuracyTable | None) -> str:
-    rates, q = answer.here.rates, answer.question
+    rates = answer.here.rates
     if rates is not None and answer.plan.split < answer.depth:
-        carrier = answer.here.travels_as[answer.plan.split]
-        sent = rates.row(q.family, answer.plan.level, answer.plan.split, carrier)
+        carrier = answer.travels_as
+        sent = rates.row(answer.merging_name, answer.plan.level, answer.plan.split, carrier)
         if sent is not None:
             low, high = percent(sent.low).removesuffix(f"{NBSP}%"), percent(sent.high)
-            size = kilobytes(sent.bytes_mean)
+            as_what = f" as {spoken(carrier)}" if answer.plan.split else ""
             return (
-                f"Accuracy of exactly this plan {percent(sent.top1)} ({low} to {high}) with {size} "
-                f"sent (stored, {rates.n}{NBSP}images; {percent(rates.unmerged[0])} with nothing merged or lost)."
+                f"Accuracy of exactly this plan {percent(sent.top1)} ({low} to {high}) with "
+                f"{kilobytes(sent.bytes_mean)} sent{as_what} (stored, {rates.n}{NBSP}images; "
+                f"{percent(rates.unmerged[0])} with nothing merged or lost)."
             )
     if stored is None:
         return "Accuracy: none is stored for this model."
@@ -173,14 +198,37 @@ def _accuracy(answer: Answer, stored: AccuracyTable | None) -> str:
         last = max(known, key=lambda one: one.level, default=None)
         label = f" ({stored.label})" if stored.label else ""
         strongest = f"; {_at(answer, last.level)} it is {percent(last.top1)}{label}" if last else ""
-        return f"Accuracy: none is stored for so strong a level{strongest}."
+        what = "this schedule" if answer.searched else "so strong a level"
+        return f"Accuracy: none is stored for {what}{strongest}."
     where = "there" if abs(row.level - level) < 1e-9 else f"at least that {_at(answer, row.level)},"
+    if answer.travels_as.startswith(TRANSFORM):
+        where = f"{where.removesuffix(',')}, uncut,"
     label = f"{stored.label}; " if stored.label else ""
     text = f"Accuracy {where} {percent(row.top1)} ({label}stored, {row.n}{NBSP}images"
     unmerged = stored.row(family, 0.0)
     if unmerged is not None and level > 0:
         text += f"; {percent(unmerged.top1)} unmerged"
     return text + ")."
+
+
+def _estimate(answer: Answer) -> str:
+    """What is not known of a plan whose tokens were not measured in their codec."""
+    carrier = answer.travels_as
+    if answer.bytes_are(answer.plan.split, carrier) != ESTIMATED:
+        return ""
+    size, rates = kilobytes(answer.payload_bytes), answer.here.rates
+    text = f"Its {size} as {spoken(carrier)} are estimated from the codebook, and what that loses was not measured"
+    near = [] if rates is None else [
+        row for row in rates.at(answer.plan.split)
+        if row.carrier == carrier and row.merging[0] == answer.question.family
+    ]  # fmt: skip
+    if not near:
+        return f"{text}."
+    close = min(near, key=lambda row: abs(row.level - answer.plan.level))
+    return (
+        f"{text} here; measured at this cut {_at(answer, close.level)}: {percent(close.top1)} with "
+        f"{kilobytes(close.bytes_mean)} sent."
+    )
 
 
 def _beside(answer: Answer, real: AccuracyTable | None) -> str:
@@ -193,9 +241,11 @@ def _beside(answer: Answer, real: AccuracyTable | None) -> str:
 
 
 def spoken(encoding: str) -> str:
-    """An encoding as prose has it: jpeg85 is JPEG 85."""
-    if encoding == "raw":
-        return "raw pixels"
+    """An encoding or a codec as prose has it: jpeg85 is JPEG 85."""
+    if encoding in ("raw", *CODECS):
+        return "raw pixels" if encoding == "raw" else encoding
+    if encoding.startswith(TRANSFORM):
+        return f"{TRANSFORM}{NBSP}{encoding.removeprefix(TRANSFORM) or 1}"
     name = encoding.rstrip("0123456789")
     quality = encoding[len(name) :]
     return f"{name.upper()}{NBSP}{quality}" if quality else name.upper()

@@ -15,6 +15,7 @@ from janus.workbench.words import ms_short
 if TYPE_CHECKING:
     import pandas as pd
 
+    from janus.rates import RateRow
     from janus.workbench.answer import Answer
 
 PARTS = ("device_ms", "encode_ms", "uplink_ms", "round_trip_ms", "cloud_ms")
@@ -30,8 +31,8 @@ def token_table(answer: Answer) -> pd.DataFrame:
     """Tokens left after the embedding (block 0) and after each block.
 
     Columns: ``block``, ``removed`` in it, ``tokens`` after it, ``unmerged`` (what it would be at level 0), ``side``
-    (``device`` or ``cloud``), ``payload_bytes`` if the model were cut behind it. ``attrs["block_range"]`` is the range
-    of its axis.
+    (``device`` or ``cloud``), ``payload_bytes`` if the model were cut behind it (NaN where the codec serves no cut).
+    ``attrs["block_range"]`` is the range of its axis.
     """
     import pandas as pd
 
@@ -44,11 +45,20 @@ def token_table(answer: Answer) -> pd.DataFrame:
             "tokens": answer.merging.tokens,
             "unmerged": answer.merging.tokens[0],
             "side": np.where((block <= answer.plan.split) & (answer.plan.split > 0), "device", "cloud"),
-            "payload_bytes": here.payload_bytes[0],
+            "payload_bytes": _by_block(here.payload_bytes[0], here.splits, answer.depth),
         }
     )
     table.attrs["block_range"] = _columns(answer)
     return table
+
+
+def _by_block(values: np.ndarray, splits: tuple[int, ...], depth: int) -> np.ndarray:
+    """Values of some splits for all."""
+    if len(splits) == depth + 1:
+        return values
+    every = np.full(depth + 1, np.nan)
+    every[list(splits)] = values
+    return every
 
 
 def _columns(answer: Answer) -> list[float]:
@@ -62,10 +72,11 @@ def _jpeg_at(answer: Answer) -> int:
 
 
 def latency_table(answer: Answer) -> pd.DataFrame:
-    """Modelled latency of every split at the plan's level, by part.
+    """Modelled latency of every split that the codec serves at the plan's level, by part.
 
     Columns: ``position`` (the split; below 0 for the picture as JPEG, where the encoding is another), ``split``,
-    ``travels_as``, `PARTS`, their sum ``modelled_ms``, ``payload_bytes``, ``tokens_at_split``, ``meets_slo``,
+    ``travels_as``, `PARTS`, their sum ``modelled_ms``, ``payload_bytes``, ``bytes_are`` (see `Answer.bytes_are`),
+    ``tokens_at_split``, ``meets_slo``,
     ``candidate`` (Janus tries it), ``chosen``; and for the figure ``label`` (the sum in a few characters) and ``over``
     (whether the bar is too tall to write it on top). ``attrs`` holds ``top_ms``, the top of its axis, and
     ``position_range``.
@@ -74,8 +85,8 @@ def latency_table(answer: Answer) -> pd.DataFrame:
     """
     import pandas as pd
 
-    q, here, splits = answer.question, answer.here, np.arange(answer.depth + 1)
-    frames = [_parts(answer, here, 0, splits, position=splits)]
+    q, here, splits = answer.question, answer.here, np.array(answer.here.splits)
+    frames = [_parts(answer, here, 0, np.arange(len(splits)), position=splits)]
     if q.encoding != JPEG:
         level = answer.jpeg.levels.index(answer.plan.level)
         frames.insert(0, _parts(answer, answer.jpeg, level, np.array([0]), position=np.array([_jpeg_at(answer)])))
@@ -92,11 +103,11 @@ def latency_table(answer: Answer) -> pd.DataFrame:
     return table
 
 
-def _parts(answer: Answer, grid, level: int, splits: np.ndarray, position: np.ndarray) -> pd.DataFrame:
-    """Rows of ``latency_table`` for one level of a grid that has a column for each of ``splits`` from 0 on."""
+def _parts(answer: Answer, grid, level: int, at: np.ndarray, position: np.ndarray) -> pd.DataFrame:
+    """Rows of ``latency_table`` for one level of a grid and those of its columns."""
     import pandas as pd
 
-    q, at = answer.question, splits
+    q, splits = answer.question, [grid.splits[i] for i in at]
     sends = grid.payload_bytes[level, at] > 0
     table = pd.DataFrame(
         {
@@ -112,6 +123,7 @@ def _parts(answer: Answer, grid, level: int, splits: np.ndarray, position: np.nd
     )
     table["modelled_ms"] = grid.modelled_ms(q.uplink_mbps, q.rtt_ms)[level, at]
     table["payload_bytes"] = grid.payload_bytes[level, at]
+    table["bytes_are"] = list(map(answer.bytes_are, splits, table["travels_as"]))
     table["tokens_at_split"] = grid.tokens_at_split[level, at]
     return table
 
@@ -139,7 +151,8 @@ def accuracy_table(
 ) -> pd.DataFrame:
     """Measured accuracy over the levels of the question's schedule, stored and live.
 
-    Columns: ``kind`` (``stored``, ``live``, or ``real`` for what is stored of the real model), ``level``, ``top1``,
+    Columns: ``kind`` (``stored``, ``sent`` for what is stored of the plan's cut with what crosses it lossy as it is,
+    ``live``, or ``real`` for what is stored of the real model), ``level``, ``top1``,
     ``low``, ``high`` (95 %), ``n``, ``now`` (whether it is of the present plan, or, stored, unsplit), ``model``,
     ``modelled_ms`` (at that level, with the fastest of the free splits). ``attrs`` holds the ranges of the axes.
 
@@ -152,7 +165,7 @@ def accuracy_table(
     import pandas as pd
 
     family = answer.question.family
-    rows = []
+    rows = [("sent", one.level, one.top1, one.low, one.high, n, True, model) for one, n, model in _as_sent(answer)]
     for kind, known in (("stored", stored), ("real", real)):
         for row in known.rows if known else ():
             if (row.schedule == family or row.level == 0) and not row.codec:
@@ -176,6 +189,20 @@ def accuracy_table(
         "modelled_ms_range": _padded(ms.min(), max(ms.max(), slo_ms if slo_ms <= TALLEST * ms.max() else 0.0)),
     }
     return table
+
+
+def _as_sent(answer: Answer) -> list[tuple[RateRow, int, str]]:
+    """What was measured of the plan's split and of what travels there, at any level of the schedule."""
+    rates, carrier = answer.here.rates, answer.travels_as
+    if rates is None or not carrier:
+        return []
+    # The compressor behind a codec loses nothing.
+    names = (carrier, f"{carrier}+zstd")
+    return [
+        (row, rates.n, rates.model)
+        for row in rates.at(answer.plan.split)
+        if row.carrier in names and row.merging[0] in ("none", answer.question.family)
+    ]
 
 
 def _padded(low: float, high: float, least: float = -np.inf, most: float = np.inf) -> list[float]:
