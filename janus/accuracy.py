@@ -13,6 +13,8 @@ from janus.geometry import architecture
 
 # No level and no number of pictures is beyond this.
 MOST = 1e9
+# Level of a list of counts with a name, which has only the one.
+NAMED = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,9 +127,10 @@ def _row(path: Path | str, at: int, row) -> AccuracyRow:
     top1, low, high = number(row.get("top1"), "top1", 100), *(number(end, "ci95", 100) for end in interval)
     if not low <= top1 <= high:
         raise refuse(f"has top1 {top1:g} outside of its interval {low:g} to {high:g}")
+    own = math.nan if row["schedule"] == "list" else NAMED
     return AccuracyRow(
         schedule=row["schedule"],
-        level=number(row.get("level"), "level", MOST) if not listed else math.nan if row["schedule"] == "list" else 1.0,
+        level=own if listed else number(row.get("level"), "level", MOST),
         top1=top1,
         low=low,
         high=high,

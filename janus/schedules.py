@@ -74,6 +74,19 @@ def searched(model: str) -> tuple[SearchedSchedule, ...]:
     return load_schedules(path, model) if path.is_file() else ()
 
 
+def tested(model: str) -> dict[str, SearchedSchedule]:
+    """By name the finds whose accuracy was measured, on pictures that they were not searched on.
+
+    Raises:
+        JanusError: If their file is not what `janus search` writes.
+    """
+    try:
+        data_folder()
+    except JanusError:
+        return {}  # installed without the checkout's data
+    return {one.name: one for one in searched(model) if one.better and not math.isnan(one.top1)}
+
+
 def find_schedule(name: str, model: str) -> MergeSchedule:
     """The schedule of that name.
 

@@ -24,6 +24,8 @@ LEARN = {
     "workbench, on one screen.",
     "token_merging": "Which tokens merge where in a picture, what a schedule is, and why the answer survives.",
     "splitting": "What crosses the cut at each block, in bytes, and why a plain ViT needs merging before a cut pays.",
+    "bytes": "How tokens in a codec of their own come to need fewer bytes than a JPEG, what schedules made for a cut "
+    "gain, and where a scheduler with both leads, and where not.",
     "scheduling": "How the scheduler picks level and split from a bandwidth estimate, second by second, and what a "
     "network that falls apart does to it.",
     "measured": "How near the model of latency comes to two real processes and a shaped link.",

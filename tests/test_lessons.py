@@ -19,9 +19,11 @@ from janus.data import open_images
 from janus.demo import CLASSES, LABEL, sample
 from janus.errors import JanusError
 from janus.geometry import find_geometry
+from janus.lessons.bytes import FAMILIES
 from janus.lessons.splits import convolutional_values
 from janus.lessons.strip import GAP, SIDE, WORDS, strip
 from janus.models import DEMO_NAME, load_model
+from janus.picture import encode_picture
 from janus.preprocess import preprocess_for
 from janus.reproduce import accuracy_table, input_table
 from janus.reproduce.figures import accuracy_figure
@@ -288,6 +290,144 @@ def test_zstd_is_measured_on_real_payloads(subject):
     row = lessons.packing_table(state).set_index("codec").loc["bf16"]
 
     assert row["zstd_kb"] == len(encode(state, "bf16+zstd")) / 1000 < row["plain_kb"]
+
+
+# Bytes
+
+
+@pytest.fixture(scope="module")
+def codec():
+    """What is stored of every way to send."""
+    return lessons.codec_table()
+
+
+def test_a_front_is_what_nothing_passes(codec):
+    """By brute force: no other way of the family and model is as small and as accurate; all ways have a family."""
+    table = lessons.front_table(codec)
+    assert set(table["family"]) == set(FAMILIES)
+    for _, rows in table.groupby(["model", "family"]):
+        points = rows[["payload_kb", "top1_percent"]].to_numpy()
+        passed = [
+            any(b[0] <= a[0] and b[1] >= a[1] and tuple(a) != tuple(b) for b in points) for a in points
+        ]  # fmt: skip
+        assert rows["front"].tolist() == [not one for one in passed]
+
+
+def test_equal_accuracy_is_what_the_bench_reckons(codec):
+    """The smallest share of each claim is the bench's own verdict, and every way loses at most a point."""
+    close, claims = lessons.equal_table(codec), lessons.claim_table(codec)
+    verdicts = codec.attrs["verdicts"]
+
+    assert len(claims) == len(verdicts) == 4
+    for verdict in verdicts:
+        last = 8 if "split up to 8" in verdict["asked"] else 11
+        fit = close[(close["model"] == verdict["model"]) & (close["split"] <= last)]
+        assert fit["ratio"].min() == pytest.approx(verdict["ratio"], abs=2e-4)
+    assert (claims["of them keep to it"] <= claims["lose ≤ 1 point"]).all()
+    assert claims["ways"].tolist() == [27, 45, 27, 45]
+
+
+def test_searched_schedules_stand_beside_the_others(codec):
+    """Every way at those splits that loses at most a point, by the stored rates; searched ones keep their names."""
+    model = codec["model"].iloc[0]
+    table = lessons.searched_table(codec, model, (4, 6))
+    old = lessons.equal_table(codec).query("model == @model and split in (4, 6)")
+
+    assert table["ratio"].is_monotonic_increasing and (table["points"] >= -1).all()
+    assert set(old["ratio"]) <= set(table["ratio"])
+    assert any(name.startswith("cut6-") for name in table["merging"])
+
+
+def test_plain_tokens_are_larger_than_the_picture(codec):
+    """Golden, `janus bench codec`: the paper's LZW takes 136 kB where a JPEG of quality 85 takes 14."""
+    table = lessons.plain_table(codec, 4).set_index("sent").iloc[:, 0]
+
+    assert table.index[0] == "tokens, r 13, as fp32+lzw"
+    assert (round(table.iloc[0]), round(table["picture as jpeg 85"])) == (136, 14)
+
+
+def test_gains_are_told_cell_by_cell():
+    """Every cell is drawn, those where the paper's own stayed say so, and losses are named."""
+    gains = lessons.gain_table()
+    words = lessons.gain_words(gains)
+    drawn = [trace for trace in lessons.gain_figure(gains).data if trace.y]
+
+    assert sorted(y for trace in drawn for y in trace.y) == sorted(gains["points"])
+    assert (gains.loc[~gains["found"], "points"] == 0).all()
+    assert sum(line.startswith("  less at") for line in words) == (gains["points"] < 0).sum()
+    vit = gains["model"].iloc[0]
+    traced = lessons.trace_table(gains, vit, 0.5, (4, 6))
+    assert traced.groupby("schedule")["tokens"].first().tolist() == [197] * 3
+    with pytest.raises(JanusError, match="holds nothing of"):
+        lessons.trace_table(gains, vit, 0.1, (4,))
+
+
+def test_a_stored_document_that_is_none_is_refused(tmp_path, monkeypatch):
+    """In a sentence that names the file and the command."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "measured-codec.json").write_text('{"results": 3}')
+    monkeypatch.setenv("JANUS_DATA", str(tmp_path))
+
+    with pytest.raises(JanusError, match=r"measured-codec.json: is not what `janus bench codec --out` writes"):
+        lessons.codec_table()
+
+
+@pytest.fixture(scope="module")
+def desk():
+    """One demo picture behind block 4 of the demo model."""
+    trained = lessons.open_subject()
+    pixels = lessons.demo_picture(trained, 1)
+    schedule = MergeSchedule(level=0.4)
+    return lessons.Desk(subject=trained, book=lessons.demo_codebook(), pixels=pixels, split=4, schedule=schedule)
+
+
+def test_what_is_sent_is_really_encoded(desk):
+    """Parts sum to the payload; fp32 is exact; a coarser step is smaller; the picture's bytes are its encoder's."""
+    table = lessons.sent_table(desk, ("fp32", "int8", "transform0.5", "transform2"), ("jpeg85",)).set_index("sent")
+    tokens = table.iloc[:4]
+    whole = desk.chances(desk.state())
+
+    assert (tokens[["header", "sizes", "prefix", "tokens"]].sum(axis=1) == 1000 * tokens["payload_kb"]).all()
+    assert table.loc["tokens as fp32", "confidence_percent"] == pytest.approx(100 * float(whole.max()))
+    assert tokens["payload_kb"].is_monotonic_decreasing
+    assert table.loc["picture as jpeg85", "payload_kb"] == len(encode_picture(desk.pixels, "jpeg85")) / 1000
+
+
+def test_a_step_leaves_mostly_zeros(desk):
+    """More of them the coarser it is, and what is sent stays below the entropy of a coder that knows no components."""
+    table = lessons.count_table(desk, (0.5, 1, 2))
+
+    assert table["values"].tolist() == [192 * (desk.state().n_tokens - 1)] * 3
+    assert table["zero_percent"].is_monotonic_increasing and table["payload_kb"].is_monotonic_decreasing
+    assert (table["bits"] < table["entropy_bits"]).all()
+
+
+def test_an_error_map_covers_the_picture(desk):
+    """Patches of one token share its error; the slider has a step for each map, and one map is shown."""
+    maps = lessons.error_maps(desk, (0.5, 1, 4))
+    groups = desk.subject.groups(desk.pixels, desk.schedule)[4].reshape(14, 14)
+    figure = lessons.error_figure(desk.pixels, maps)
+
+    assert [one.error_percent.shape for one in maps] == [(14, 14)] * 3
+    assert np.mean([one.error_percent.mean() for one in maps[:1]]) < maps[-1].error_percent.mean()
+    for group in np.unique(groups):
+        assert len(set(maps[0].error_percent[groups == group])) == 1
+    assert [step.label for step in figure.layout.sliders[0].steps] == ["0.5", "1", "4"]
+    assert [trace.visible for trace in figure.data if trace.type == "heatmap"] == [False, True, False]
+
+
+def test_bytes_are_drawn_as_they_stand(codec, desk):
+    """Every way is a mark, every front has its intervals, and a component deviates less than the one before it."""
+    table = lessons.front_table(codec)
+    figure = lessons.rate_figure(table)
+    components = lessons.component_table([desk.book], 4)
+
+    assert sorted(x for trace in figure.data for x in trace.x) == sorted(table["payload_kb"])
+    assert all(len(trace.error_y.array) == len(trace.x) for trace in figure.data if "lines" in trace.mode)
+    assert components["deviation"].is_monotonic_decreasing and components["share_percent"].iloc[-1] == 100
+    assert lessons.component_figure(components, 4).data[0].y == tuple(components["deviation"])
+    with pytest.raises(JanusError, match="no codebook is among the data"):
+        lessons.shipped("vit_none_patch16_224")
 
 
 # One's own

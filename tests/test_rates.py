@@ -11,17 +11,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from rooms import TINY, accuracy_table, machine, rate_row, rate_table, rough, small_grid
 
+from janus.accuracy import NAMED
 from janus.cli import main
 from janus.errors import JanusError
-from janus.grid import Ladder, RatedGrid, ms_per_byte
+from janus.grid import GridSettings, Ladder, PlanGrid, RatedGrid, ms_per_byte
 from janus.grid.expected import Expected
 from janus.grid.ladder import undominated
 from janus.policy import POLICIES, RATED, Transfer, make_policy, policies_for
 from janus.profile import slower
 from janus.rates import PICTURE, TOKENS, find_rates, load_rates, stored_rates
 from janus.reproduce.qualities import POLICIES as QUALITY_POLICIES
-from janus.reproduce.qualities import Pair, lead_words, quality_table, standings
+from janus.reproduce.qualities import Pair, lead_table, lead_words, quality_table, standings
 from janus.reproduce.stored import read_table
+from janus.schedules import find_schedule
 from janus.simulate import ReplaySettings, replay, sweep
 
 GRID = small_grid(accuracy=accuracy_table(), rates=rate_table())
@@ -293,6 +295,37 @@ def test_a_schedule_that_nobody_knows_is_refused():
         RatedGrid.of(small_grid(rates=table))
 
 
+def test_a_searched_schedule_is_offered_with_what_was_measured_of_it(tmp_path, monkeypatch):
+    """In a rate table its name has level 1, as in a grid of its own; uncut its own test speaks for it, if it was on as
+    many pictures, and what only that knows can run on the device alone."""
+    entry = {"split": 2, "removed": [20, 10, 0, 0, 0, 0], "token_blocks": 160, "tokens_at_cut": 20}
+    measured = {"measured": {"top1": 79.5, "low": 77.0, "high": 82.0, "n": 500}}
+    entries = [
+        entry | measured | {"name": "cut2-a"},
+        entry | measured | {"name": "cut2-b", "removed": [20, 12, 0, 0, 0, 0]},
+        entry | {"name": "cut2-untested"},
+    ]  # fmt: skip
+    (tmp_path / "schedules").mkdir()
+    doc = {"model": "tiny", "schedules": entries, "front": []}
+    (tmp_path / "schedules" / "tiny.json").write_text(json.dumps(doc))
+    monkeypatch.setenv("JANUS_DATA", str(tmp_path))
+    rows = [rate_row("transform1", 150, 79.0, schedule="cut2-a", level=NAMED, split=2), rate_row("jpeg85", 1500, 79.8)]
+    rows += [rate_row("int8+zstd", 2000, 78.5, schedule="cut2-a", level=NAMED, split=2)]
+    table = rate_table(rows=rows)
+
+    grid = RatedGrid.of(small_grid(accuracy=accuracy_table(), rates=table))
+    own = PlanGrid.build(
+        GRID.device, GRID.cloud, GridSettings(family="list", listed=find_schedule("cut2-a", "tiny")), rates=table,
+    )  # fmt: skip
+
+    row = grid.mergings.index(("cut2-a", 1.0))
+    assert grid.expected_accuracy[row, [grid.travels_as.index("transform1"), -1]].tolist() == [79.0, 79.5]
+    assert grid.expected_accuracy[grid.mergings.index(("cut2-b", 1.0)), -1] == 79.5
+    assert ("cut2-untested", 1.0) not in grid.mergings
+    assert own.expected_accuracy[own.levels.index(1.0), own.splits.index(2)] == 78.5
+    assert Expected(None, replace(table, n=499)).tested == {}
+
+
 # The policies
 
 
@@ -432,9 +465,10 @@ def test_leading_is_late_no_more_often_and_no_less_accurate():
     }  # fmt: skip
     assert words[0].startswith("against mixed: leads in 1 of 1 cases")
     assert [line for line in words if line.startswith("behind")] == [
-        "behind cloud-only: tiny, box, big, SLO 50 ms, rough: late +1.00 points, accuracy +0.00",
-        "behind janus-robust: tiny, box, big, SLO 50 ms, rough: late -0.00 points, accuracy -1.00",
+        "behind in tiny, box, big, SLO 50 ms, rough: cloud-only (late +1.00 points, accuracy +0.00); janus-robust "
+        "(late +0.00 points, accuracy -1.00)"
     ]
+    assert lead_table(standings(table)).set_index("rival")["trails"].to_dict()["cloud-only"] == 1
 
 
 def test_every_policy_sees_the_same_frames():

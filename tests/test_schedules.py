@@ -10,6 +10,9 @@ from rooms import TINY, machine
 
 from janus.accuracy import load_accuracy
 from janus.arithmetic import multiply_adds
+from janus.bench.codec import grid_of
+from janus.bench.schedules import joined, results_of
+from janus.bench.ways import UNMERGED, Tally, ways_of
 from janus.cli import main
 from janus.demo import CLASSES
 from janus.demo import MODEL as DEMO
@@ -18,7 +21,10 @@ from janus.geometry import find_geometry
 from janus.grid import GridSettings, PlanGrid
 from janus.schedule import MergeSchedule
 from janus.schedules import find_schedule, load_schedules, read_document, searched
+from janus.transform import read_codebook
+from janus.transform.shelf import shipped_codebook
 
+VIT = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
 FOLDER = CHECKOUT / "data" / "schedules"
 FILES = sorted(FOLDER.glob("*.json"))
 ENTRY = {
@@ -187,6 +193,46 @@ def test_from_a_search_to_its_test(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         main([*test, "--images", "demo:train"])
     assert "4 of 6 pictures to test on are among those for calibration" in capsys.readouterr().err
+
+
+def test_searched_schedules_are_measured_under_their_names():
+    """Several in one run of `janus bench codec` stay apart, and a row says name and level as a rate table has them."""
+    book = read_codebook(shipped_codebook(VIT))
+    grid = grid_of(("cut4-0.5", "cut4-0.45", "declining=0.4"), (4,), (1.0,), (), "tokens", False, False, book)
+    tallies = {f"{name}|4|transform1": Tally(hits=[True], sizes=[9], encode_s=[0.1], decode_s=[0.1])
+               for name in grid.schedules}  # fmt: skip
+    _, ways = ways_of(grid, tallies | {UNMERGED: Tally(hits=[True])})
+
+    assert list(grid.schedules) == ["cut4-0.5", "cut4-0.45", "declining 0.4"]
+    assert grid.schedules["cut4-0.45"] == find_schedule("cut4-0.45", VIT)
+    assert [(way.row["schedule"], way.row["level"], way.row["split"]) for way in ways] == [
+        ("cut4-0.5", 1.0, 4), ("cut4-0.45", 1.0, 4), ("declining", 0.4, 4)
+    ]  # fmt: skip
+
+
+def test_what_is_measured_later_joins_what_was(tmp_path):
+    """Rows of other models and schedules stay, those of the same give way, and every command is kept once."""
+    rows = [
+        {"model": "a", "name": "x", "split": 2, "top1": 1}, {"model": "a", "name": "y", "split": 4},
+        {"model": "b", "name": "x"},
+    ]  # fmt: skip
+    before = {"results": rows, "provenance": {"command": "first", "model": "b"}}
+    doc = {
+        "results": [{"model": "a", "name": "unmerged"}, {"model": "a", "name": "x", "split": 2, "top1": 2}],
+        "skipped": [], "provenance": {"command": "second", "model": "a"},
+    }  # fmt: skip
+    (tmp_path / "results.json").write_text(json.dumps(before))
+
+    both = joined(results_of(tmp_path / "results.json"), doc)
+
+    assert [(row["model"], row["name"], row.get("top1")) for row in both["results"]] == [
+        ("a", "unmerged", None), ("a", "x", 2), ("a", "y", None), ("b", "x", None)
+    ]  # fmt: skip
+    assert both["provenance"]["commands"] == ["first", "second"]
+    assert joined(both, doc)["provenance"]["commands"] == ["first", "second"]
+    (tmp_path / "results.json").write_text('{"results": [{"name": "x"}], "provenance": {}}')
+    with pytest.raises(JanusError, match="is not what `janus bench schedules --out` writes; leave out --add"):
+        results_of(tmp_path / "results.json")
 
 
 @pytest.mark.parametrize(

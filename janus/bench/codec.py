@@ -14,13 +14,13 @@ import numpy as np
 import torch
 
 from janus.apart import unseen_pixels
-from janus.bench.equal import Measured, best_ratio, ratio_interval
 from janus.bench.rate_file import save_rates
 from janus.bench.ways import LZW, Grid, Tally, measure_batch, ways_of
 from janus.calibrate import calibrate, calibration_pixels
 from janus.cli.common import check_out, document, emit, make_folder
 from janus.cli.evaluate import Numbers, flat, schedules
 from janus.data import ImageSet, Skipped, open_images
+from janus.equal import Measured, best_ratio, ratio_interval
 from janus.errors import JanusError
 from janus.files import parse_json, write_text
 from janus.models import LoadedModel, load_model
@@ -152,7 +152,7 @@ def grid_of(families, splits, steps, qualities, only, baselines: bool, quick: bo
         book.at(split)
     return Grid(
         pictures=[] if only == "tokens" else [f"{form}{int(quality)}" for form in FORMATS for quality in qualities],
-        schedules={} if only == "pictures" else {f"{one.family} {one.level:g}": one for one in found},
+        schedules={} if only == "pictures" else {one.name or f"{one.family} {one.level:g}": one for one in found},
         splits=sorted(splits),
         codecs=[f"{NAME}{step:g}" for step in steps],
         baselines=BASELINES if baselines else (),

@@ -29,6 +29,7 @@ TORCH_FREE = (
     "accuracy",
     "rates",
     "paired",
+    "equal",
     "network",
     "profile",
     "grid",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 import numpy as np
@@ -11,6 +12,7 @@ from janus.cli.common import JOBS, check_out, document, emit
 from janus.cli.search import FILE, stoppable, tell_skip
 from janus.data import open_images
 from janus.errors import JanusError
+from janus.files import read_json
 from janus.models import load_model
 from janus.paired import paired_difference
 from janus.preprocess import preprocess_for
@@ -89,16 +91,23 @@ def bench(panel: Panel, pictures: Pictures, geometry, searched) -> list[dict]:
 @click.option("--workers", type=JOBS, default=-1, show_default=True, help="Processes; -1 for all cores.")
 @click.option("--journal", type=FILE, help="Keep what was answered in this file.")
 @click.option("--resume", is_flag=True, help="Go on from the journal.")
+@click.option("--schedule", "names", multiple=True, metavar="NAME", help="Only these.  [default: all]")
+@click.option("--add", is_flag=True, help="Keep what the file of --out holds of other models and schedules.")
 @click.option("--note", is_flag=True, help="Write the accuracies into the schedules' file, too.")
 @click.option("--out", type=FILE, help="Write the JSON document to this file.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of the table.")
-def command(name, weights, images, calibration, file, fit, limit, workers, journal, resume, note, out, as_json):
+def command(
+    name, weights, images, calibration, file, fit, limit, workers, journal, resume, names, add, note, out, as_json
+):  # fmt: skip
     """Top-1 of searched schedules and of those whose compute and payload they keep to, on the same pictures.
 
     Refused if a picture to test on is among those that the schedules were chosen by.
     """
     check_out(out)
     check_out(journal)
+    if add and out is None:
+        raise JanusError("--add keeps what a file holds: name it with --out.")
+    before = results_of(out) if add and out is not None and out.is_file() else None
     loaded = load_model(name, weights=weights)
     geometry = open_vit(loaded.model).geometry
     preprocess = preprocess_for(loaded.model, fit)
@@ -109,6 +118,10 @@ def command(name, weights, images, calibration, file, fit, limit, workers, journ
         raise JanusError(f"{file}: these schedules were searched for other weights of {loaded.name}; search again.")
     if not searched:
         raise JanusError(f"{file}: no schedule there is like another; search with --alpha or --schedule-budget.")
+    unknown = set(names) - {one.name for one in searched}
+    if unknown:
+        raise JanusError(f"--schedule {min(unknown)}: {file} has none of that name that is like another.")
+    searched = [one for one in searched if not names or one.name in names]
     pictures = read_pictures(open_images(images, classes=geometry.classes), preprocess, limit=limit, on_skip=tell_skip)
     marks = held.get("calibration", {}).get("fingerprints", [])
     if calibration is not None:
@@ -128,7 +141,7 @@ def command(name, weights, images, calibration, file, fit, limit, workers, journ
             print("janus: stopped; with --journal, --resume goes on.", file=sys.stderr)
             sys.exit(130)
     doc = document(
-        rows,
+        [{"model": loaded.name} | row for row in rows],
         model=loaded.name, weights=loaded.weights.facts(), **pictures.facts, n=len(pictures), fit=fit,
         calibration={key: value for key, value in held["calibration"].items() if key != "fingerprints"},
         intervals="top-1: Wilson; paired difference: Tango's score interval, p of McNemar's exact test",
@@ -137,7 +150,43 @@ def command(name, weights, images, calibration, file, fit, limit, workers, journ
         write_document(file, noted(held, rows, doc["provenance"]))
     if not as_json:
         click.echo(table(rows, len(pictures)))
-    emit(doc, as_json=as_json, out=out)
+    emit(doc if before is None else joined(before, doc), as_json=as_json, out=out)
+
+
+def results_of(path: Path) -> dict:
+    """What this bench wrote before.
+
+    Raises:
+        JanusError: If it is something else.
+    """
+    doc = read_json(path, by="janus bench schedules", again="janus bench schedules --out")
+    rows = doc.get("results") if isinstance(doc, dict) else None
+    if (
+        not isinstance(rows, list)
+        or not all(isinstance(row, dict) and isinstance(row.get("model"), str) for row in rows)
+        or not isinstance(doc.get("provenance"), dict)
+    ):
+        raise JanusError(f"{path}: is not what `janus bench schedules --out` writes; leave out --add, or move it away.")
+    return doc
+
+
+def joined(before: dict, doc: dict) -> dict:
+    """A document with those rows of an earlier one that were not measured again, and the commands of both."""
+    facts, old = doc["provenance"], before["provenance"]
+    now = {(row["model"], row["name"]) for row in doc["results"]}
+    kept = [row for row in before["results"] if (row["model"], row["name"]) not in now]
+    models = list(dict.fromkeys(row["model"] for row in [*before["results"], *doc["results"]]))
+    # The unmerged model stands before its schedules.
+    rows = sorted(
+        [*kept, *doc["results"]],
+        key=lambda row: (models.index(row["model"]), row.get("split", 0), row.get("level", 0)),
+    )
+    commands = [*old.get("commands", [old.get("command")]), facts.get("command")]
+    return {
+        "results": rows,
+        "skipped": doc["skipped"],
+        "provenance": facts | {"commands": list(dict.fromkeys(one for one in commands if one))},
+    }
 
 
 def noted(held: dict, rows: list[dict], provenance: dict) -> dict:

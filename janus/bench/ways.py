@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from janus.bench.equal import Measured
+from janus.accuracy import NAMED
 from janus.codec import decode, encode
 from janus.configuration import embed_pixels, one_of
+from janus.equal import Measured
 from janus.merging import TokenState
 from janus.paired import paired_difference
 from janus.picture import check_encoding, decode_picture, encode_picture
@@ -163,7 +164,7 @@ def ways_of(grid: Grid, tallies: dict[str, Tally]) -> tuple[Measured, list[Measu
             row = {
                 "kind": "tokens", "codec": codec if step is None else TRANSFORM,
                 "quality": None if step is None else float(codec.removeprefix(TRANSFORM) or 1),
-                "schedule": name if schedule.family == "list" else schedule.family, "level": float(schedule.level),
+                "schedule": schedule.label, "level": NAMED if schedule.name else float(schedule.level),
                 "split": int(split),
             }  # fmt: skip
         else:

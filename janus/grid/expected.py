@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 from janus.accuracy import AccuracyTable
 from janus.rates import RateRow, RateTable
 from janus.schedule import FAMILIES
+from janus.schedules import SearchedSchedule, tested
 
 
 class Expected:
@@ -19,6 +21,13 @@ class Expected:
 
     def __init__(self, accuracy: AccuracyTable | None, rates: RateTable | None):
         self.accuracy, self.rates = accuracy, rates
+
+    @cached_property
+    def tested(self) -> dict[str, SearchedSchedule]:
+        """Searched schedules whose accuracy was measured uncut, on as many pictures as the rates, by name."""
+        if self.rates is None:
+            return {}
+        return {name: one for name, one in tested(self.rates.model).items() if one.n == self.rates.n}
 
     def top1(self, schedule: str, level: float, split: int, carrier: str) -> float:
         """Percent; NaN where nothing was measured.
@@ -63,6 +72,8 @@ class Expected:
                 return known
         if self.rates is None:
             return math.nan
+        if schedule in self.tested:
+            return min(self.tested[schedule].top1, self.rates.unmerged[0])
         if schedule in FAMILIES and level == 0:
             return self.rates.unmerged[0]
         rows = self.rates.of(schedule, level)

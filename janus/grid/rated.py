@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from janus.accuracy import NAMED
 from janus.errors import JanusError
 from janus.grid.compute import compute
 from janus.grid.expected import Expected
@@ -129,6 +130,7 @@ def _mergings(grid: PlanGrid) -> list[tuple[str, float]]:
     """What is in either table: schedules that were measured uncut only can run on the device."""
     uncut = [] if grid.accuracy is None else grid.accuracy.rows
     own = {merging(row.schedule, row.level) for row in uncut if row.schedule != "list"}
+    own |= {(name, NAMED) for name in Expected(grid.accuracy, grid.rates).tested}
     return sorted({("none", 0.0), *grid.rates.mergings, *own}, key=lambda known: (known[0] != "none", known))
 
 

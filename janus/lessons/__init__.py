@@ -1,7 +1,17 @@
 """What the lesson notebooks show: tables, figures and a folder to play in. The notebooks themselves hold only prose."""
 
 from janus.lessons.bring import Playground, label_table, skipped_pictures, spoil
+from janus.lessons.byte_figures import (
+    component_figure,
+    error_figure,
+    gain_figure,
+    rate_figure,
+    standing_figure,
+    trace_figure,
+)
+from janus.lessons.bytes import claim_table, codec_table, equal_table, front_table, plain_table, searched_table
 from janus.lessons.figures import activation_figure, best_split_figure, share_figure, stack_figure
+from janus.lessons.gains import gain_table, gain_words, trace_table
 from janus.lessons.merged import (
     answer_table,
     crossing_table,
@@ -24,8 +34,19 @@ from janus.lessons.splits import (
 )
 from janus.lessons.strip import merged_strip
 from janus.lessons.subject import Subject, open_subject, random_model
+from janus.lessons.transforming import (
+    Desk,
+    component_table,
+    count_table,
+    demo_codebook,
+    demo_picture,
+    error_maps,
+    sent_table,
+    shipped,
+)
 
 __all__ = [
+    "Desk",
     "Playground",
     "Subject",
     "accuracy_at_cut",
@@ -35,10 +56,24 @@ __all__ = [
     "best_split_figure",
     "best_split_table",
     "candidate_table",
+    "claim_table",
+    "codec_table",
+    "component_figure",
+    "component_table",
+    "count_table",
     "crossing_table",
+    "demo_codebook",
+    "demo_picture",
     "equal_payload",
+    "equal_table",
+    "error_figure",
+    "error_maps",
     "exact_table",
     "fitting_table",
+    "front_table",
+    "gain_figure",
+    "gain_table",
+    "gain_words",
     "group_table",
     "interval_table",
     "label_table",
@@ -47,13 +82,21 @@ __all__ = [
     "open_subject",
     "packing_table",
     "payload_pairs",
+    "plain_table",
     "random_model",
+    "rate_figure",
     "running_table",
+    "searched_table",
+    "sent_table",
     "share_figure",
     "share_table",
+    "shipped",
     "skipped_pictures",
     "spoil",
     "stack_figure",
     "stack_table",
+    "standing_figure",
     "state_behind",
+    "trace_figure",
+    "trace_table",
 ]

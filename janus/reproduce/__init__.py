@@ -21,6 +21,7 @@ from janus.reproduce.exhibits import EXHIBITS, Context, Exhibit, claim_exhibit, 
 from janus.reproduce.lesson import by_second, choice_table, level_table, margin_table, split_table, statistics_table
 from janus.reproduce.notebook import begin, tidy
 from janus.reproduce.page import write_page
+from janus.reproduce.qualities import lead_table, standings, trail_words
 from janus.reproduce.replays import (
     bandwidth_table,
     decision_table,
@@ -76,6 +77,7 @@ __all__ = [
     "latency_table",
     "latency_words",
     "lateness_table",
+    "lead_table",
     "level_table",
     "make_exhibit",
     "map_table",
@@ -103,10 +105,12 @@ __all__ = [
     "schedule_table",
     "slo_words",
     "split_table",
+    "standings",
     "statistics_table",
     "stored",
     "stored_overfit",
     "tidy",
+    "trail_words",
     "within",
     "write_page",
     "write_table",

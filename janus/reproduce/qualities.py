@@ -122,21 +122,59 @@ def standings(table: pd.DataFrame, policy: str = OURS) -> pd.DataFrame:
     )
 
 
+def lead_table(found: pd.DataFrame) -> pd.DataFrame:
+    """Standings counted, rival by rival.
+
+    Args:
+        found: From `standings`.
+
+    Returns:
+        ``rival``, ``cases``, in how many of them the policy ``leads``, ``trades`` and ``trails``; the mean, the least
+        and the most of ``fewer_late_points``, and the means of ``more_accurate_points`` and ``more_timely_points``.
+    """
+    rows = []
+    for rival, part in found.groupby("rival", sort=False):
+        fewer = part["fewer_late_points"]
+        rows.append(
+            {
+                "rival": rival,
+                "cases": len(part),
+                **{standing: int((part["standing"] == standing).sum()) for standing in (LEADS, TRADES, TRAILS)},
+                "fewer_late_points": fewer.mean(),
+                "least": fewer.min(),
+                "most": fewer.max(),
+                "more_accurate_points": part["more_accurate_points"].mean(),
+                "more_timely_points": part["more_timely_points"].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def trail_words(found: pd.DataFrame) -> list[str]:
+    """Every case in which some rival is ahead, by name, and who is.
+
+    Args:
+        found: From `standings`.
+    """
+    lines = []
+    for case, part in found[found["standing"] == TRAILS].groupby(list(CASE), sort=False):
+        model, device, cloud, slo_ms, trace = case
+        ahead = "; ".join(
+            f"{row.rival} (late {0.0 - row.fewer_late_points:+.2f} points, accuracy {row.more_accurate_points:+.2f})"
+            for row in part.itertuples()
+        )
+        lines.append(f"behind in {model.partition('.')[0]}, {device}, {cloud}, SLO {slo_ms:g} ms, {trace}: {ahead}")
+    return lines
+
+
 def lead_words(table: pd.DataFrame, policy: str = OURS) -> list[str]:
     """Whether it leads, rival by rival; then every case in which a rival is ahead of it, by name."""
-    found, lines = standings(table, policy), []
-    for rival, part in found.groupby("rival", sort=False):
-        counts = part["standing"].value_counts()
-        fewer, better = part["fewer_late_points"], part["more_accurate_points"].mean()
-        lines.append(
-            f"against {rival}: leads in {counts.get(LEADS, 0)} of {len(part)} cases, trades lateness for accuracy in "
-            f"{counts.get(TRADES, 0)}, trails in {counts.get(TRAILS, 0)}; late {fewer.mean():+.2f} points less often "
-            f"on average ({fewer.min():+.2f} to {fewer.max():+.2f}), accuracy {better:+.2f}, "
-            f"accuracy in time {part['more_timely_points'].mean():+.2f} points"
-        )
-    for row in found[found["standing"] == TRAILS].itertuples():
-        lines.append(
-            f"behind {row.rival}: {row.model.split('.')[0]}, {row.device}, {row.cloud}, SLO {row.slo_ms:g} ms, "
-            f"{row.trace}: late {-row.fewer_late_points:+.2f} points, accuracy {row.more_accurate_points:+.2f}"
-        )
-    return lines
+    found = standings(table, policy)
+    lines = [
+        f"against {row.rival}: leads in {row.leads} of {row.cases} cases, trades lateness for accuracy in "
+        f"{row.trades}, trails in {row.trails}; late {row.fewer_late_points:+.2f} points less often on average "
+        f"({row.least:+.2f} to {row.most:+.2f}), accuracy {row.more_accurate_points:+.2f}, accuracy in time "
+        f"{row.more_timely_points:+.2f} points"
+        for row in lead_table(found).itertuples()
+    ]
+    return [*lines, *trail_words(found)]

@@ -1,4 +1,4 @@
-"""Bytes at equal accuracy: what a payload needs beside what the best picture format needs for the same top-1."""
+"""Bytes at equal accuracy: what a payload needs beside what the best picture needs for the same top-1. Torch-free."""
 
 from __future__ import annotations
 
