@@ -17,10 +17,10 @@ def golden(shared):
 
 
 @pytest.fixture(scope="module")
-def vit(shared):
+def model(shared):
     model = timm.create_model("deit_tiny_patch16_224").eval()
     model.load_state_dict(load_file(shared / "weights/deit_tiny_patch16_224.fb_in1k.safetensors"))
-    return open_vit(model)
+    return model
 
 
 def partition(groups):
@@ -30,22 +30,30 @@ def partition(groups):
 
 
 @pytest.mark.parametrize("case", ["r0", "r4", "r8", "r13", "r16", "list"])
-def test_logits_and_partition_are_the_published_ones(golden, vit, case):
-    """Logits within 1e-4, and every patch ends in the same group, for every r and for the list."""
-    images = (golden["images_uint8"].float() / 255 - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[
-        :, None, None
-    ]
+@pytest.mark.parametrize("dtype, ties", [(torch.float64, 0), (torch.float32, 1)])
+def test_logits_and_partition_are_the_published_ones(golden, model, dtype, ties, case):
+    """Logits within 1e-4, and every patch ends in the same group, for every r and for the list.
+
+    In fp64 for all pictures. In fp32 two of r16's pairs in one picture are alike to the last bits, and which of them
+    is merged differs from processor to processor.
+    """
+    images = (golden["images_uint8"].to(dtype) / 255 - torch.tensor(MEAN, dtype=dtype)[:, None, None]) / torch.tensor(
+        STD, dtype=dtype
+    )[:, None, None]
     if case == "list":
         schedule = MergeSchedule.explicit(golden["schedule_list"].tolist())
     else:
         schedule = MergeSchedule(family="constant", level=int(case[1:]))
+    vit = open_vit(model.to(dtype))
 
     with torch.inference_mode():
         state = vit.embed(images, source=True)
         state = vit.blocks(state, 0, vit.depth, vit.plan(schedule).removed)
         logits = vit.head(state)
 
-    assert (logits - golden[f"logits_{case}"]).abs().max() <= 1e-4
+    same = torch.ones(len(images), dtype=torch.bool)
     if f"group_{case}" in golden:
-        for ours, theirs in zip(state.source.tolist(), golden[f"group_{case}"][:, 1:].tolist(), strict=True):
-            assert partition(ours) == partition(theirs)
+        groups = zip(state.source.tolist(), golden[f"group_{case}"][:, 1:].tolist(), strict=True)
+        same = torch.tensor([partition(ours) == partition(theirs) for ours, theirs in groups])
+    assert (~same).sum() <= (ties if case == "r16" else 0)
+    assert (logits - golden[f"logits_{case}"]).abs()[same].max() <= 1e-4
