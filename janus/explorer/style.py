@@ -30,7 +30,7 @@ CSS = """
 .janus-note { margin: 0; }
 .janus-note .widget-html-content { font-size: 11.5px; line-height: 1.3; color: var(--jp-ui-font-color2, #666); }
 .janus-busy { display: inline-block; width: 9px; height: 9px; margin-right: 6px; border-radius: 50%;
-  border: 2px solid #E69F00; border-top-color: transparent; animation: janus-turn 1s linear infinite; }
+  border: 2px solid #E69F00; border-top-color: transparent; animation: janus-turn 1s steps(8) infinite; }
 @keyframes janus-turn { to { transform: rotate(360deg); } }
 @media (prefers-reduced-motion: reduce) { .janus-busy { animation: none; background: #E69F00; } }
 .janus-explorer .janus-stage { display: grid !important; grid-template-columns: minmax(0, 61fr) minmax(0, 39fr);
