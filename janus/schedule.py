@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from janus.errors import JanusError
 
@@ -162,6 +163,7 @@ def declining(alpha: float, depth: int) -> tuple[int, ...]:
     return tuple(math.floor(2 ** (alpha * (depth - block))) for block in range(1, depth + 1))
 
 
+@lru_cache(maxsize=256)
 def alpha_max(depth: int, tokens: int) -> float:
     """Largest α with Σ ⌊2^{α(N-l)}⌋ < x_0 (the Janus paper), to about 1e-12.
 
