@@ -34,8 +34,8 @@ def partition(groups):
 def test_logits_and_partition_are_the_published_ones(golden, model, dtype, ties, case):
     """Logits within 1e-4, and every patch ends in the same group, for every r and for the list.
 
-    In fp64 for all pictures. In fp32 rounding decides in one of r16's pictures which of two pairs is merged, and does so
-    differently from processor to processor.
+    In fp64 for all pictures. In fp32 rounding decides in one of r16's pictures which of two pairs is merged, and does
+    so differently from processor to processor.
     """
     images = (golden["images_uint8"].to(dtype) / 255 - torch.tensor(MEAN, dtype=dtype)[:, None, None]) / torch.tensor(
         STD, dtype=dtype
