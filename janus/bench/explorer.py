@@ -116,7 +116,7 @@ def line_of(row: dict) -> str:
 
 
 @click.command("explorer")
-@click.option("--rounds", type=click.IntRange(1), default=10, show_default=True, help="Moves away and back of each.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Moves away and back of each.")
 @click.option("--paints", type=click.IntRange(1), default=3, show_default=True, help="First paints, with --browser.")
 @click.option("--browser", is_flag=True, help="Through JupyterLab in Chromium, too; needs Playwright (the extra dev).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
