@@ -3,7 +3,7 @@
 import re
 
 import nbformat
-from workbench_page import KERNEL, NOT_BUSY, control, shot, type_into
+from workbench_page import KERNEL, NOT_BUSY, control, shot, streamed, type_into
 
 
 def test_accuracy_streams_in_on_real_images_and_can_be_cancelled(open_notebook, lab, shared):
@@ -22,12 +22,7 @@ def test_accuracy_streams_in_on_real_images_and_can_be_cancelled(open_notebook, 
     page.wait_for_selector(".janus-sentence b", timeout=60_000)
     type_into(book, control("Images", "input"), "650")
     for count in (32, 96):
-        page.wait_for_function(
-            "(least) => Number((document.querySelector('.janus-sentence').textContent"
-            ".match(/on (\\d+) of 650 images/) ?? [])[1]) >= least",
-            arg=count,
-            timeout=180_000,
-        )
+        streamed(book, count, "650")
     sentence = book.text(".janus-sentence")
     type_into(book, control("Bandwidth", "input"), "9")
     assert "Under 9" in book.changed(".janus-sentence", sentence)

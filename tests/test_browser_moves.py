@@ -27,6 +27,7 @@ from workbench_page import (
     says_number,
     settled,
     shot,
+    streamed,
     theme,
     tick,
     type_into,
@@ -152,12 +153,7 @@ def test_accuracy_streams_in_and_can_be_cancelled(book):
     type_into(book, control("Images", "input"), "5000")
     page.locator(tick("follow the controls")).press("Space")
     for least in (16, 48):
-        page.wait_for_function(
-            "(least) => Number((document.querySelector('.janus-sentence').textContent"
-            ".match(/on (\\d+) of [\\d,]+ images/) ?? [])[1]) >= least",
-            arg=least,
-            timeout=120_000,
-        )
+        streamed(book, least, r"[\d,]+")
     type_into(book, control("Bandwidth", "input"), "9")
     says(book, ".janus-sentence", "Under 9 Mbit/s")
     page.locator(button("Cancel")).click()

@@ -151,6 +151,16 @@ def says_no_more(book, where: str, words: str) -> None:
     book.page.wait_for_function(f"(asked) => !({SAYS})(asked)", arg=[where, words])
 
 
+def streamed(book, least: int, wanted: str) -> None:
+    """Wait until the sentence tells of so many images out of ``wanted``, a pattern."""
+    book.page.wait_for_function(
+        f"(least) => Number((document.querySelector('.janus-sentence').textContent"
+        f".match(/on (\\d+) of {wanted} images/) ?? [])[1]) >= least",
+        arg=least,
+        timeout=180_000,
+    )
+
+
 def settled(book) -> None:
     """Nothing is being loaded, timed or measured, and the figures are there."""
     book.page.wait_for_selector(FIGURES + " .annotation-text", timeout=120_000)

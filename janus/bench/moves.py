@@ -43,7 +43,8 @@ def controls_of(box: ipywidgets.Box) -> Iterator[Control]:
         elif isinstance(child, ipywidgets.Dropdown | ipywidgets.ToggleButtons):
             if len(child.options) > 1:
                 yield Control(
-                    name=f"{child.description or child.tooltip} (menu)", move=_swap(child, "index", len(child.options))
+                    name=f"{child.description or child.tooltip or 'View'} (menu)",
+                    move=_swap(child, "index", len(child.options)),
                 )
         elif isinstance(child, ipywidgets.Checkbox | ipywidgets.ToggleButton):
             name = f"{beside}{child.description} (tick)"
