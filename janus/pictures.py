@@ -7,9 +7,10 @@ outline. Patches that stand alone keep their pixels, so that merged and single d
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 
 import numpy as np
-from jaxtyping import Bool, Int, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from PIL import Image, ImageDraw, ImageFilter
 
 from janus.errors import JanusError
@@ -78,19 +79,36 @@ def thicken(mask: Bool[np.ndarray, "h w"]) -> Bool[np.ndarray, "h w"]:
     return wide
 
 
-def drawn_pictures(size: int = 224, seed: int = 0) -> dict[str, UInt8[np.ndarray, "s s 3"]]:
-    """Pictures drawn by this module, by name: sky, water, grass and things, with a little grain."""
-    grain = np.random.default_rng(seed)
-    return {name: _drawn(draw, size, grain) for name, draw in SCENES.items()}
+class DrawnPictures(Mapping[str, UInt8[np.ndarray, "s s 3"]]):
+    """Pictures drawn by this module, by name: sky, water, grass and things, with a little grain.
+
+    Each is drawn when it is first looked at, which takes longer than most of what a screen shows.
+    """
+
+    def __init__(self, size: int = 224, seed: int = 0):
+        grain = np.random.default_rng(seed)
+        self._grain = {name: grain.normal(0, 4, (size, size, 1)) for name in SCENES}
+        self._drawn: dict[str, UInt8[np.ndarray, "s s 3"]] = {}
+
+    def __getitem__(self, name: str) -> UInt8[np.ndarray, "s s 3"]:
+        if name not in self._drawn:
+            self._drawn[name] = _drawn(SCENES[name], self._grain[name])
+        return self._drawn[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SCENES)
+
+    def __len__(self) -> int:
+        return len(SCENES)
 
 
 # Scenes are drawn this large and scaled down, which smooths their edges.
 CANVAS = 896
 
 
-def _drawn(draw, size: int, grain: np.random.Generator) -> UInt8[np.ndarray, "s s 3"]:
-    canvas = draw().resize((size, size), Image.Resampling.LANCZOS)
-    noisy = np.asarray(canvas, dtype=np.float64) + grain.normal(0, 4, (size, size, 1))
+def _drawn(draw, grain: Float[np.ndarray, "s s 1"]) -> UInt8[np.ndarray, "s s 3"]:
+    canvas = draw().resize(grain.shape[:2], Image.Resampling.LANCZOS)
+    noisy = np.asarray(canvas, dtype=np.float64) + grain
     return noisy.round().clip(0, 255).astype(np.uint8)
 
 

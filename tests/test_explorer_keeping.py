@@ -182,12 +182,12 @@ def test_a_screen_can_begin_with_a_state_and_be_reset_to_it(made):
 def test_the_seed_is_that_of_the_drawn_pictures(made):
     """Another seed draws other pictures; the same one the same."""
     explorer = made(live=False)
-    drawn = explorer.stage.pictures["drawn: a boat"].copy()
+    drawn = explorer.stage.picture_of("drawn: a boat").copy()
     explorer.restore("janus1?seed=5")
 
-    assert not np.array_equal(explorer.stage.pictures["drawn: a boat"], drawn)
+    assert not np.array_equal(explorer.stage.picture_of("drawn: a boat"), drawn)
     explorer.restore("janus1?seed=0")
-    assert np.array_equal(explorer.stage.pictures["drawn: a boat"], drawn)
+    assert np.array_equal(explorer.stage.picture_of("drawn: a boat"), drawn)
 
 
 def test_a_state_of_other_data_says_so(made):

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plotly.offline import get_plotlyjs
 
+from janus.explorer.library import CLOSING, OPENING, as_module, bring
 from janus.explorer.page import Page
-from janus.explorer.plot import Plot, as_json
+from janus.explorer.plot import Plot, as_json, show_together
 
 FIGURE = {"data": [{"type": "scatter", "name": "a", "x": [1, 2], "y": [1.0, math.nan]}], "layout": {"height": 200}}
 NESTED = st.recursive(
@@ -68,11 +69,47 @@ def test_a_change_is_sent_once_and_sameness_never():
 
 def test_the_code_comes_with_the_screen_and_once():
     """It is plotly's own, and it does not travel with the figures."""
-    page, plot = Page(lambda: None), Plot(FIGURE)
+    library, plot = bring(), Plot(FIGURE)
 
-    assert gzip.decompress(page.plotly).decode() == get_plotlyjs()
-    assert page.plotly is Page(lambda: None).plotly
+    assert gzip.decompress(library.plotly).decode() == as_module(get_plotlyjs())
+    assert bring() is library
     assert len(json.dumps(plot.get_state(), default=str)) < 20_000
+
+
+def test_closed_it_comes_again():
+    """Whoever closes all widgets of a kernel can have a screen afterwards."""
+    library = bring()
+    library.close()
+
+    assert bring() is not library
+    assert bring().comm is not None
+
+
+def test_the_code_is_a_module_of_its_own():
+    """All of it, without what it is packed in; of another release, packed in another way, all there is."""
+    code, module = get_plotlyjs(), as_module(get_plotlyjs())
+    inner = code[code.index(OPENING) + len(OPENING) : code.rindex(CLOSING)]
+
+    assert inner in module and len(inner) > 0.99 * len(code)
+    assert module.startswith("/**\n* plotly.js v") and module.endswith("export default Plotly;")
+    other = "(function(root) { module.exports = 1; })(this);"
+    assert other in as_module(other) and as_module(other).endswith("export default module.exports;")
+
+
+def test_figures_of_one_answer_are_drawn_together():
+    """Those that change know how many they are; those that stay are not sent."""
+    same, one, other = (Plot(FIGURE | {"layout": {"height": height}}) for height in (1, 2, 3))
+    sent = []
+    for plot in (same, one, other):
+        plot.observe(lambda change: sent.append((change["owner"], change["owner"].answer)), names="drawing")
+
+    show_together([same, one, other], [FIGURE | {"layout": {"height": height}} for height in (1, 4, 5)])
+
+    assert [plot for plot, _ in sent] == [one, other]
+    assert one.answer == other.answer and one.answer[1] == 2
+    first = one.answer
+    show_together([one], [FIGURE])
+    assert one.answer[0] != first[0] and one.answer[1] == 1
 
 
 def test_the_page_says_when_the_figures_are_drawn():

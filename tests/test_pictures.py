@@ -8,7 +8,7 @@ from conftest import CHECKOUT
 from PIL import Image, ImageSequence
 
 from janus.errors import JanusError
-from janus.pictures import count_groups, drawn_pictures, outline_groups
+from janus.pictures import DrawnPictures, count_groups, outline_groups
 
 
 def noise(side=32):
@@ -50,7 +50,7 @@ def test_groups_of_another_picture_are_refused(patches):
 
 def test_drawn_pictures_are_the_same_for_a_seed():
     """They come from the seed alone, at the size that was asked for."""
-    first, again, other = drawn_pictures(96), drawn_pictures(96), drawn_pictures(96, seed=1)
+    first, again, other = DrawnPictures(96), DrawnPictures(96), DrawnPictures(96, seed=1)
 
     assert list(first) == list(again) and len(first) >= 3
     assert all((first[name] == again[name]).all() for name in first)

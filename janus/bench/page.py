@@ -66,37 +66,46 @@ FIND = """() => {
         return [`${slider ? slider + ", " : ""}${own} (${kind})`, kind];
     });
 }"""
-# Milliseconds from the next key to the last frame in which what ``selector`` holds was still changing.
+# Milliseconds from the next key to the last frame in which what ``selector`` holds was still changing. Looking at the
+# figures in each frame would slow down what is measured, so the page tells.
 WATCH = """([selector, limit, rest]) => {
-    const headline = selector.endsWith(" b"), all = (one) => [...document.querySelectorAll(`${selector} ${one}`)];
-    // What is drawn; not the numbers beside the sliders.
-    const drawn = () => [...all(".infolayer").map((one) => one.textContent),
-        ...all("path").map((one) => one.getAttribute("d") + one.getAttribute("style"))].join();
-    const now = () => headline ? document.querySelector(selector)?.textContent ?? "" : drawn();
-    let was = now(), from, last = null;
+    const headline = selector.endsWith(" b");
+    const places = headline ? [document.querySelector(selector).closest(".janus-sentence")]
+        : document.querySelectorAll(`${selector} .main-svg`);
+    const words = () => headline ? document.querySelector(selector)?.textContent : "";
+    const was = words();
+    let from, last = null, awaited = false;
     window.janusTaken = undefined;
-    const look = () => {
-        const here = now(), at = performance.now() - from;
-        if (here !== was) {
-            was = here;
+    const seen = new MutationObserver(() => {
+        if (from === undefined || awaited || (headline && words() === was)) return;
+        awaited = true;
+        requestAnimationFrame(() => {
+            awaited = false;
             setTimeout(() => { last = performance.now() - from; });
-        }
-        if (at > limit || (last !== null && at > last + rest)) window.janusTaken = last;
-        else requestAnimationFrame(look);
+        });
+    });
+    for (const place of places)
+        seen.observe(place, { subtree: true, childList: true, attributes: true, characterData: true });
+    const end = () => {
+        const now = performance.now() - from;
+        if (awaited || (now < limit && (last === null || now < last + rest))) return setTimeout(end, 20);
+        seen.disconnect();
+        window.janusTaken = last;
     };
-    document.addEventListener("keydown", () => { from = performance.now(); requestAnimationFrame(look); },
-        { capture: true, once: true });
+    document.addEventListener("keydown", () => { from = performance.now(); end(); }, { capture: true, once: true });
 }"""
-# The figures have not changed for a while: what follows is of the next key.
+# Nothing of it has changed for a while: what follows is of the next key.
 REST = """(selector) => new Promise((rested) => {
-    let last, since;
-    const look = () => {
-        const place = document.querySelector(selector);
-        const now = place.innerHTML;
-        if (now !== last) [last, since] = [now, performance.now()];
-        if (performance.now() - since > 400) rested(); else requestAnimationFrame(look);
+    let since = performance.now();
+    const seen = new MutationObserver(() => { since = performance.now(); });
+    seen.observe(document.querySelector(selector),
+        { subtree: true, childList: true, attributes: true, characterData: true });
+    const end = () => {
+        if (performance.now() - since < 400) return setTimeout(end, 50);
+        seen.disconnect();
+        rested();
     };
-    look();
+    end();
 })"""
 KEYS = {"slider": ("ArrowRight", "ArrowLeft"), "menu": ("ArrowDown", "ArrowUp"), "tick": ("Space", "Space")}
 

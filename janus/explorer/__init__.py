@@ -1,6 +1,8 @@
 """The workbench's screen: `janus.Explorer()`. Widgets only; what they show is computed in `janus.workbench`."""
 
-from janus.explorer.origins import about
-from janus.explorer.screen import Explorer
+import lazy_loader
 
-__all__ = ["Explorer", "about"]
+# Late, since whoever asks what the numbers are of wants no screen.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"origins": ["about"], "screen": ["Explorer"]}
+)

@@ -10,6 +10,7 @@ import ipywidgets
 from janus.explorer.browser import Browser
 from janus.explorer.controls import Choice
 from janus.explorer.lessons import LESSONS
+from janus.explorer.looks import looks
 
 NONE = "choose one …"
 
@@ -26,19 +27,19 @@ class Bar(ipywidgets.VBox):
         self._restore, self._shown, self._taught, self._syncing = restore, "", "", False
         self._known = {lesson.name: lesson for lesson in LESSONS}
         self.lesson = Choice("Lesson", [NONE, *self._known], NONE, guard=guard, changed=self._teach,
-                             tooltip="A state to teach from, and what there is to see in it.")  # fmt: skip
-        self.lesson.layout = {"flex": "1 1 150px", "width": "auto", "max_width": "280px"}
+                             tooltip="A state to teach from, and what there is to see in it.",
+                             flex="1 1 150px", max_width="280px")  # fmt: skip
         self.text = ipywidgets.Text(
-            description="State", continuous_update=False, style={"description_width": "40px"},
+            description="State", continuous_update=False,
             tooltip="All of this screen in one line. Copy it; paste one here and press Enter to have it back.",
-            layout={"flex": "3 1 190px", "width": "auto", "min_width": "0"},
+            **looks(ipywidgets.Text, {"description_width": "40px"}, flex="3 1 190px", width="auto", min_width="0"),
         )  # fmt: skip
         self.text.add_class("janus-state")
         self.text.observe(guard(self._pasted), names="value")
         self.browser = Browser()
         self.says = ipywidgets.HTML()
         self.says.add_class("janus-lesson")
-        row = ipywidgets.HBox([self.lesson, self.text, self.browser], layout={"flex_flow": "row wrap"})
+        row = ipywidgets.HBox([self.lesson, self.text, self.browser], **looks(ipywidgets.HBox, flex_flow="row wrap"))
         super().__init__([row, self.says])
         self.add_class("janus-bar")
         self.forget()

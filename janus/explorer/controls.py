@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 
 from janus.errors import JanusError
+from janus.explorer.looks import looks
 from janus.workbench.words import significant
 
-LABEL = "74px"
+LABEL = {"description_width": "74px"}
 
 
 def number_in(text: str, name: str, unit: str) -> float:
@@ -54,27 +55,29 @@ class Number(ipywidgets.HBox):
         guard: Wraps handlers, so that their errors are shown.
         changed: Called without arguments when a person has changed the number; if it raises a `JanusError`, the number
             stays as it was.
+        layout: How it is laid out.
     """
 
     def __init__(
         self, name: str, unit: str, steps: Sequence[float], value: float, *, tooltip: str, guard: Callable,
         changed: Callable[[], None], whole: bool = False, bounds: tuple[float, float] = (-math.inf, math.inf),
+        **layout: str,
     ):  # fmt: skip
         self.name, self.unit, self._whole, self._bounds = name, unit, whole, bounds
         self._value, self._syncing, self._changed = value, False, changed
         self._steps = list(steps)
         self.slider = ipywidgets.SelectionSlider(
             options=self._options(), description=name, readout=False, tooltip=tooltip,
-            style={"description_width": LABEL}, layout={"flex": "1 1 auto", "width": "auto", "min_width": "0"},
+            **looks(ipywidgets.SelectionSlider, LABEL, flex="1 1 auto", width="auto", min_width="0"),
         )  # fmt: skip
         self.box = ipywidgets.Text(
             continuous_update=False, tooltip=f"{tooltip} Type a number and press Enter.",
-            layout={"width": "54px", "flex": "0 0 auto"},
+            **looks(ipywidgets.Text, width="54px", flex="0 0 auto"),
         )  # fmt: skip
         self.box.add_class("janus-box")
-        super().__init__([self.slider, self.box])
+        super().__init__([self.slider, self.box], **looks(ipywidgets.HBox, **layout))
         if unit:
-            behind = ipywidgets.HTML(unit, layout={"width": "40px", "flex": "0 0 auto"})
+            behind = ipywidgets.HTML(unit, **looks(ipywidgets.HTML, width="40px", flex="0 0 auto"))
             behind.add_class("janus-unit")
             self.children = (self.slider, self.box, behind)
         self.put(value)
@@ -143,10 +146,13 @@ class Number(ipywidgets.HBox):
 class Choice(ipywidgets.Dropdown):
     """A menu with its label; ``changed`` is called when a person has chosen."""
 
-    def __init__(self, name: str, options: Sequence, value, *, tooltip: str, guard: Callable, changed: Callable):
+    def __init__(
+        self, name: str, options: Sequence, value, *, tooltip: str, guard: Callable, changed: Callable,
+        style: Mapping[str, str] = LABEL, **layout: str,
+    ):  # fmt: skip
         super().__init__(
-            options=options, value=value, description=name, tooltip=tooltip, style={"description_width": LABEL},
-            layout={"width": "auto"},
+            options=options, value=value, description=name, tooltip=tooltip,
+            **looks(ipywidgets.Dropdown, style, **{"width": "auto"} | layout),
         )  # fmt: skip
         self._syncing = False
         self._changed = changed
@@ -206,8 +212,11 @@ def _paired(options: Sequence) -> bool:
 class Tick(ipywidgets.Checkbox):
     """A box to tick; ``changed`` is called when a person has."""
 
-    def __init__(self, name: str, value: bool, *, tooltip: str, guard: Callable, changed: Callable):
-        super().__init__(value=value, description=name, indent=False, tooltip=tooltip, layout={"width": "auto"})
+    def __init__(self, name: str, value: bool, *, tooltip: str, guard: Callable, changed: Callable, **layout: str):
+        super().__init__(
+            value=value, description=name, indent=False, tooltip=tooltip,
+            **looks(ipywidgets.Checkbox, **{"width": "auto"} | layout),
+        )  # fmt: skip
         self._syncing = False
         self._changed = changed
         self.name = name
@@ -238,6 +247,6 @@ class Tick(ipywidgets.Checkbox):
 
 def group(text: str, *controls: ipywidgets.Widget) -> ipywidgets.VBox:
     """Controls under a small title; where the screen is narrow, they stay together."""
-    title = ipywidgets.HTML(text)
+    title = ipywidgets.HTML(text, **looks(ipywidgets.HTML))
     title.add_class("janus-heading")
-    return ipywidgets.VBox([title, *controls])
+    return ipywidgets.VBox([title, *controls], **looks(ipywidgets.VBox))

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import ipywidgets
 
 from janus.explorer.controls import Choice, Offered
+from janus.explorer.looks import looks
 from janus.explorer.plot import Plot
 from janus.explorer.replaying import Replaying
 from janus.figures import beside, course_figures
@@ -22,6 +23,7 @@ from janus.workbench.words import ms, significant
 
 # What the menu calls a trace that is named in the box beside it.
 OWN = "own"
+LABEL = {"description_width": "52px"}
 HEIGHT = 404
 MARGIN = {"l": 46, "r": 42, "t": 20, "b": 38}
 # Bandwidth, split, level, latency, from above, on one axis of time.
@@ -55,8 +57,7 @@ class TraceField(ipywidgets.HBox):
         names = [name.removeprefix(SHIPPED_PREFIX) for name in shipped_names()]
         traces = [("steady, as on the left", STEADY), *((_title(name), name) for name in names), ("another …", OWN)]
         self.menu = Choice("Uplink", traces, STEADY, guard=guard, changed=self._chosen,
-                           tooltip="Which bandwidth the frames meet.")  # fmt: skip
-        self.menu.layout, self.menu.style = {"flex": "1 1 190px", "width": "auto"}, {"description_width": "52px"}
+                           tooltip="Which bandwidth the frames meet.", style=LABEL, flex="1 1 190px")  # fmt: skip
         self.box = ipywidgets.Text(
             continuous_update=False, placeholder="a file, or 5g-driving@7",
             tooltip="A trace's file (CSV, Mahimahi, two columns), a folder's trace as FOLDER:NAME, or a class and a "
@@ -64,7 +65,7 @@ class TraceField(ipywidgets.HBox):
             layout={"flex": "1 1 110px", "width": "auto", "min_width": "80px"},
         )  # fmt: skip
         self.box.observe(guard(self._typed), names="value")
-        super().__init__([self.menu, self.box], layout={"flex": "2 1 200px", "min_width": "0"})
+        super().__init__([self.menu, self.box], **looks(ipywidgets.HBox, flex="2 1 200px", min_width="0"))
         self._offer()
 
     @property
@@ -154,19 +155,18 @@ class CourseView(ipywidgets.VBox):
         self.plot: Plot | None = None
         self._opened: tuple[str, Trace] | None = None
         self.trace = TraceField(guard=guard, changed=changed)
-        usual, ask = Course(), {"guard": guard, "changed": changed}
+        usual, ask = Course(), {"guard": guard, "changed": changed, "style": LABEL, "flex": "1 1 170px"}
         self.pace = Choice("Frames", list(PACES), usual.camera_fps, **ask,
                            tooltip="When the next frame begins; a camera drops what comes too early.")  # fmt: skip
         self.policy = Policies("Policy", list(POLICIES), usual.policy, **ask,
                                tooltip="Which policy is shown over time; the table has all.")  # fmt: skip
-        for menu in (self.pace, self.policy):
-            menu.layout, menu.style = {"flex": "1 1 170px", "width": "auto"}, {"description_width": "52px"}
-        row = ipywidgets.HBox([self.trace, self.pace, self.policy], layout={"flex_flow": "row wrap"})
+        wrapped = looks(ipywidgets.HBox, flex_flow="row wrap")
+        row = ipywidgets.HBox([self.trace, self.pace, self.policy], **wrapped)
         row.add_class("janus-course-menus")
-        self._plots = ipywidgets.Box(layout={"flex": "1 1 280px", "min_width": "0"})
-        self.table = ipywidgets.HTML(layout={"flex": "0 0 auto", "min_width": "0"})
+        self._plots = ipywidgets.Box(**looks(ipywidgets.Box, flex="1 1 280px", min_width="0"))
+        self.table = ipywidgets.HTML(**looks(ipywidgets.HTML, flex="0 0 auto", min_width="0"))
         self.table.add_class("janus-policies")
-        body = ipywidgets.HBox([self._plots, self.table], layout={"flex_flow": "row wrap"})
+        body = ipywidgets.HBox([self._plots, self.table], **wrapped)
         super().__init__([row, body], layout={"flex": "1 1 auto", "min_width": "0"})
         self.add_class("janus-course")
 

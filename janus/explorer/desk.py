@@ -13,6 +13,7 @@ import ipywidgets
 from janus.errors import JanusError
 from janus.explorer.controls import Choice
 from janus.explorer.course import CourseView
+from janus.explorer.looks import looks
 from janus.explorer.measuring import Measuring
 from janus.explorer.pairwork import HERE, IMITATED, WORDS, PairJob
 from janus.explorer.panel import Setting
@@ -50,7 +51,7 @@ class Views(ipywidgets.ToggleButtons):
         super().__init__(
             options=[("One plan", PLAN), ("Trace and policies", TRACE)], value=PLAN,
             tooltips=["Steady bandwidth: every split, every level", "Bandwidth over time: every policy"],
-            style={"button_width": "auto"},
+            **looks(ipywidgets.ToggleButtons, {"button_width": "auto"}),
         )  # fmt: skip
         self.add_class("janus-views")
         self._syncing = False
@@ -112,19 +113,13 @@ class Desk(ipywidgets.VBox):
         self.where = Choice(
             "on", [("this machine, twice", HERE), ("the chosen machines, imitated", IMITATED)], HERE, guard=guard,
             changed=more, tooltip="Which machines the two processes are: this one both times, or this one slowed down "
-            "to the profiles of the bars.",
+            "to the profiles of the bars.", style={"description_width": "20px"}, flex="1 1 110px", min_width="0",
         )  # fmt: skip
-        self.where.layout, self.where.style = (
-            {"flex": "1 1 110px", "width": "auto", "min_width": "0"},
-            {"description_width": "20px"},
-        )
-        self.measure = ipywidgets.Button(layout={"width": "auto", "flex": "0 0 auto"})
+        self.measure = ipywidgets.Button(**looks(ipywidgets.Button, width="auto", flex="0 0 auto"))
         self.measure.on_click(guard(lambda _button: self._pressed()))
-        pair = ipywidgets.HBox([self.measure, self.where], layout={"flex": "0 1 330px", "min_width": "230px"})
-        row = ipywidgets.HBox(
-            [self.view, pair],
-            layout={"justify_content": "space-between", "flex_flow": "row wrap", "flex": "0 0 auto"},
-        )  # fmt: skip
+        narrow = looks(ipywidgets.HBox, flex="0 1 330px", min_width="230px")
+        apart = looks(ipywidgets.HBox, justify_content="space-between", flex_flow="row wrap", flex="0 0 auto")
+        row = ipywidgets.HBox([self.view, ipywidgets.HBox([self.measure, self.where], **narrow)], **apart)
         row.add_class("janus-tabs")
         view = self.course_view
         self.settings = {
@@ -132,7 +127,8 @@ class Desk(ipywidgets.VBox):
             "policy": Setting(view.policy, POLICY), "camera_fps": Setting(view.pace, 0.0),
             "measure_on": Setting(self.where, HERE),
         }  # fmt: skip
-        super().__init__([row, stage, self.course_view], layout={"flex": "1 1 auto", "min_width": "0"})
+        whole = looks(ipywidgets.VBox, flex="1 1 auto", min_width="0")
+        super().__init__([row, stage, self.course_view], **whole)
         self.add_class("janus-desk")
 
     @property
@@ -183,10 +179,11 @@ class Desk(ipywidgets.VBox):
         if subject is None:
             return
         q, view = answer.question, self.course_view
-        alone = self.planned
+        alone, stage = self.planned, self._stage
         job = PairJob(
-            subject=subject, pictures=list(self._stage.pictures.values()), fit=fit, bench=self._bench, question=q,
-            where=self.where.value, plan=answer.plan if alone else None, course=view.course, trace=view.opened(q),
+            subject=subject, pictures=[stage.picture_of(name) for name in stage.names], fit=fit, bench=self._bench,
+            question=q, where=self.where.value, plan=answer.plan if alone else None, course=view.course,
+            trace=view.opened(q),
         )  # fmt: skip
         if alone:
             self.measuring.plan(job, self.measuring.link(answer, subject.name, self._bench, self.where.value))

@@ -12,13 +12,14 @@ from janus.explorer.export import FORMATS, Sheet, facts_of, write_files
 from janus.explorer.sheets import sheets_of
 from janus.explorer.sources import ModelSource
 from janus.hub import DEFAULT_IMAGES
-from janus.pictures import drawn_pictures
+from janus.pictures import DrawnPictures
 
 if TYPE_CHECKING:
     from janus.explorer.bar import Bar
     from janus.explorer.desk import Desk
     from janus.explorer.live import LiveAccuracy
     from janus.explorer.machines import Machines
+    from janus.explorer.owned import Benches
     from janus.explorer.panel import Panel
     from janus.explorer.stage import Stage
     from janus.explorer.subject import Subject
@@ -38,6 +39,7 @@ class Keeping:
     answer: Answer
     _sources: list[ModelSource]
     _machines: Machines
+    _benches: Benches
     _workbench: Workbench
     _labels: tuple[str, str]
     _images: Path | str | None
@@ -68,13 +70,14 @@ class Keeping:
             JanusError: If it cannot be had.
         """
         to = states.read(
-            state, self.panel, sources=self._sources, machines=self._machines, images_of=self._images_of
+            state, self.panel, sources=self._sources, machines=self._machines, benches=self._benches,
+            images_of=self._images_of,
         )  # fmt: skip
         if to.source not in self._sources:
             self._sources.append(to.source)
         if to.seed not in (None, self._seed):
             self._seed = to.seed
-            self.stage.redraw(drawn_pictures(seed=to.seed))
+            self.stage.redraw(DrawnPictures(seed=to.seed))
             if not to.source.trained:
                 self.subject = None
         self.panel.put(to.values, to.level, to.split)

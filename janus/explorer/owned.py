@@ -8,16 +8,19 @@ from functools import lru_cache
 from pathlib import Path
 
 from janus.errors import JanusError
-from janus.explorer.sources import ModelSource, rates_of
+from janus.explorer.sources import ModelSource, rates_of, stored_accuracy
 from janus.geometry import architecture
 from janus.grid import SizeTable
+from janus.profile import LatencyProfile
 from janus.rates import RateTable, stored_rates
 from janus.schedules import SearchedSchedule, searched
 from janus.transform import read_codebook
 from janus.transform.shelf import NAME, shipped_codebook, transform_step
 from janus.transform.sizes import size_table
+from janus.workbench import Workbench
 
 # Offered beside those that were measured; a state may name any other.
+BENCHES = 16
 STEPS = (0.5, 0.7, 1.0, 1.4, 2.0)
 
 
@@ -70,6 +73,30 @@ class Sizes(Mapping[str, SizeTable]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+class Benches:
+    """Workbenches by model and machines; who comes back to one finds its plans worked out."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[ModelSource, int, int], Workbench] = {}
+
+    def of(self, source: ModelSource, device: LatencyProfile, cloud: LatencyProfile) -> Workbench:
+        """The workbench of a model on two machines, with all that is stored of it.
+
+        Raises:
+            JanusError: If a stored file cannot be read.
+        """
+        # A workbench keeps its profiles, so nothing else can take their place in memory.
+        key = (source, id(device), id(cloud))
+        if key not in self._made:
+            if len(self._made) >= BENCHES:
+                del self._made[next(iter(self._made))]
+            self._made[key] = Workbench(
+                device, cloud, stored_accuracy(source.name), rates_of(source), schedules=schedules_of(source),
+                sizes=sizes_of(source),
+            )  # fmt: skip
+        return self._made[key]
 
 
 book_of = lru_cache(maxsize=4)(read_codebook)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import ipywidgets
 
 from janus.explorer.controls import Choice, Number, Offered, Tick, group, round_steps
+from janus.explorer.looks import looks
 from janus.explorer.owned import finds
 from janus.grid import CODECS, ENCODINGS
 from janus.schedule import MergeSchedule
@@ -80,8 +82,9 @@ class Panel(ipywidgets.VBox):
         self.family = Offered("Schedule", list(FAMILIES.items()), question.family, guard=guard, changed=other_family,
                               tooltip="How merging is spread over the blocks; below the families those that were "
                               "searched for this model.")  # fmt: skip
-        self.auto_level = Tick("auto", True, tooltip="Let Janus choose the level.", **ask)
-        self.auto_split = Tick("auto", True, tooltip="Let Janus choose the split.", **ask)
+        narrow = {"width": "54px", "flex": "0 0 auto"}
+        self.auto_level = Tick("auto", True, tooltip="Let Janus choose the level.", **ask, **narrow)
+        self.auto_split = Tick("auto", True, tooltip="Let Janus choose the split.", **ask, **narrow)
 
         def taken_over(tick: Tick) -> Callable[[], None]:
             """Who moves a slider wants to choose."""
@@ -97,9 +100,10 @@ class Panel(ipywidgets.VBox):
 
             return changed
 
-        self.level = Number("Level", "", (0.0,), 0.0, guard=guard, changed=taken_over(self.auto_level),
+        wide = {"flex": "1 1 auto", "min_width": "0"}
+        self.level = Number("Level", "", (0.0,), 0.0, guard=guard, changed=taken_over(self.auto_level), **wide,
                             tooltip="Strength of merging: the paper's α, or tokens per block.")  # fmt: skip
-        self.split = Number("Split", "", (0,), 0, whole=True, guard=guard, changed=taken_over(self.auto_split),
+        self.split = Number("Split", "", (0,), 0, whole=True, guard=guard, changed=taken_over(self.auto_split), **wide,
                             tooltip="Blocks on the device: 0 sends the picture, all of them nothing.")  # fmt: skip
         self.uplink = Number("Bandwidth", "Mbit/s", round_steps(0.1, 1000), question.uplink_mbps, **ask,
                              tooltip="Steady goodput of the uplink, in decimal megabits.")  # fmt: skip
@@ -136,7 +140,7 @@ class Panel(ipywidgets.VBox):
             "n_images": Setting(self.images, IMAGES),
             "follow": Setting(self.live, True),
         }
-        half = {"layout": {"width": "auto", "flex": "1 1 0"}}
+        half = looks(ipywidgets.Button, width="auto", flex="1 1 0")
         self.evaluate = ipywidgets.Button(description="Evaluate", icon="play", **half,
                                           tooltip="Measure the accuracy of this plan now.")  # fmt: skip
         self.cancel = ipywidgets.Button(description="Cancel", icon="stop", **half, disabled=True,
@@ -145,29 +149,26 @@ class Panel(ipywidgets.VBox):
                                            tooltip="Time this machine on this model, in a few seconds.")  # fmt: skip
         self.reset = ipywidgets.Button(description="Reset", icon="undo", **half,
                                        tooltip="Everything as it was at first.")  # fmt: skip
-        self.status = ipywidgets.HTML()
+        self.status = ipywidgets.HTML(**looks(ipywidgets.HTML))
         self.status.add_class("janus-note")
         self.own_level = ipywidgets.HTML()
         self.own_level.add_class("janus-own")
         self._levels = ipywidgets.HBox([self.level, self.auto_level])
-        for tick in (self.auto_level, self.auto_split):
-            tick.layout = {"width": "54px", "flex": "0 0 auto"}
+        row = partial(ipywidgets.HBox, **looks(ipywidgets.HBox))
         super().__init__(
             [
                 group("Model and machines", self.model, self.device, self.cloud),
                 group("Merging and cut", self.family, self._levels, self.own_level,
-                      ipywidgets.HBox([self.split, self.auto_split])),
+                      row([self.split, self.auto_split])),
                 group("Network and target", self.uplink, self.rtt, self.slo),
                 group("What travels", self.codec, self.encoding),
-                group("Accuracy", self.over, self.images, self.live, ipywidgets.HBox([self.evaluate, self.cancel]),
-                      ipywidgets.HBox([self.calibrate, self.reset])),
+                group("Accuracy", self.over, self.images, self.live, row([self.evaluate, self.cancel]),
+                      row([self.calibrate, self.reset])),
                 self.status,
             ],
             layout={"width": WIDTH, "flex": f"0 0 {WIDTH}"},
         )  # fmt: skip
         self.add_class("janus-controls")
-        for row in (self.level, self.split):
-            row.layout = {"flex": "1 1 auto", "min_width": "0"}
 
     def question(self) -> Question:
         """What the controls say.

@@ -1,39 +1,59 @@
 """One figure in the page, drawn by plotly.js and redrawn when its figure changes.
 
 plotly's own FigureWidget carries five megabytes of code in every figure, which a busy page gives up waiting for; it
-checks each value again, and answers each change with the whole figure. Here the code comes with `janus.explorer.page`,
-once, and a change is one message.
+checks each value again, and answers each change with the whole figure. Here the code comes once, with
+`janus.explorer.library`, and a change is one message.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import anywidget
 import traitlets
 
-from janus.explorer.page import PLOTLY
+from janus.explorer.library import PLOTLY
 from janus.figures.style import Figure
 
 CONFIG = {"displaylogo": False, "modeBarButtons": [["toImage"]], "doubleClick": False}
+# How long figures of one answer wait for one another; one of them may be out of sight.
+TOGETHER_MS = 50
 DRAW = f"""{PLOTLY}
+// Figures that one answer changes are drawn in one go: the page lays itself out once then, and not for each of them.
+page.waiting ??= new Map();
+function together([answer, count], draw) {{
+  const draws = page.waiting.get(answer) ?? [];
+  const all = () => {{ page.waiting.delete(answer); draws.forEach((one) => one()); draws.length = 0; }};
+  if (draws.push(draw) >= count) return all();
+  if (draws.length === 1) setTimeout(all, {TOGETHER_MS});
+  page.waiting.set(answer, draws);
+}}
+
 export default {{
   render({{ model, el }}) {{
-    let gone = false, drawn, plotly;
+    let gone = false, drawn, points, plotly;
     // The page's style may say how high a figure is, the figure itself if it does not.
     const size = (height) => ({{ width: el.clientWidth, height: el.clientHeight || height }});
+    const react = (figure) => {{
+      const text = JSON.stringify(figure.data);
+      // The very array that is drawn if its points are the same: then plotly.js draws what the layout changed.
+      // Traces without points would cost it as much as others.
+      const data = text === points ? el.data : figure.data.filter((trace) => trace.x?.length !== 0);
+      points = text;
+      return plotly.react(el, data, {{ ...figure.layout, ...size(figure.layout.height) }}, model.get("config"));
+    }};
     const draw = async () => {{
       try {{ plotly = await page.here; }} catch (why) {{ el.textContent = `plotly.js did not load: ${{why}}`; return; }}
       const figure = model.get("drawing");
       // Not before it has a place: a figure without one is drawn at plotly's 700 pixels.
       if (gone || !el.clientWidth) return;
-      const {{ data, layout }} = figure === drawn ? el : JSON.parse(figure);
-      const place = size(layout.height);
-      const fits = place.width === layout.width && place.height === layout.height;
-      const drawing = figure === drawn ? fits || plotly.relayout(el, place)
-        : plotly.react(el, data, {{ ...layout, ...place }}, model.get("config"));
+      const {{ layout }} = el, place = layout && size(layout.height);
+      const fits = layout && place.width === layout.width && place.height === layout.height;
+      const drawing = figure !== drawn ? react(JSON.parse(figure)) : fits || plotly.relayout(el, place);
       drawn = figure;
       // A promise that plotly.js does not keep must not hold up what comes next.
       await Promise.race([drawing, new Promise((late) => setTimeout(late, 1000))]);
@@ -41,6 +61,7 @@ export default {{
     // One after the other: plotly.js loses its way in a figure that it is asked to draw while it draws it.
     let turn = Promise.resolve();
     const next = () => (turn = turn.then(draw, draw));
+    const changed = () => together(model.get("answer"), next);
     let fitted = "0 0";
     const watch = new ResizeObserver(() => {{
       const now = `${{el.clientWidth}} ${{el.clientHeight}}`;
@@ -48,12 +69,12 @@ export default {{
       fitted = now;
     }});
     watch.observe(el);
-    model.on("change:drawing", next);
+    model.on("change:drawing", changed);
     next();
     return () => {{
       gone = true;
       watch.disconnect();
-      model.off("change:drawing", next);
+      model.off("change:drawing", changed);
       plotly?.purge(el);
     }};
   }},
@@ -69,10 +90,12 @@ class Plot(anywidget.AnyWidget):
 
     Attributes:
         drawing: The same as JSON. As one text, since widgets look at each value of a dictionary three times.
+        answer: A name of what changed it, and how many figures that changed.
     """
 
     _esm = DRAW
     drawing = traitlets.Unicode().tag(sync=True)
+    answer = traitlets.List(["", 1]).tag(sync=True)
     config = traitlets.Dict(CONFIG).tag(sync=True)
 
     def __init__(self, figure: Figure):
@@ -81,7 +104,7 @@ class Plot(anywidget.AnyWidget):
 
     def show(self, figure: Figure) -> None:
         """Draw another figure; nothing is sent if it is the same."""
-        self.drawing = as_json(figure)
+        show_together([self], [figure])
 
     @property
     def figure(self) -> Figure:
@@ -91,6 +114,16 @@ class Plot(anywidget.AnyWidget):
     def trace(self, name: str) -> dict:
         """The trace of that name, as it is drawn."""
         return next(trace for trace in self.figure["data"] if trace.get("name") == name)
+
+
+def show_together(plots: Sequence[Plot], figures: Sequence[Figure]) -> None:
+    """Draw other figures, in one go; nothing is sent of those that are the same."""
+    drawings = [(plot, as_json(figure)) for plot, figure in zip(plots, figures, strict=True)]
+    changed = [(plot, drawing) for plot, drawing in drawings if plot.drawing != drawing]
+    answer = [secrets.token_hex(4), len(changed)]
+    for plot, drawing in changed:
+        with plot.hold_sync():
+            plot.answer, plot.drawing = answer, drawing
 
 
 def as_json(figure: Figure) -> str:

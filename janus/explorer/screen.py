@@ -6,6 +6,7 @@ from pathlib import Path
 
 import ipywidgets
 
+import janus.explorer.library  # first: see there
 from janus.explorer import sources as kept
 from janus.explorer import state as states
 from janus.explorer.banner import Banner
@@ -15,8 +16,9 @@ from janus.explorer.desk import Desk
 from janus.explorer.following import Following
 from janus.explorer.keeping import Keeping
 from janus.explorer.live import LiveAccuracy
+from janus.explorer.looks import looks
 from janus.explorer.machines import THIS, Machines
-from janus.explorer.owned import schedules_of, sizes_of
+from janus.explorer.owned import Benches
 from janus.explorer.page import Page
 from janus.explorer.panel import Panel
 from janus.explorer.prose import busy_html, live_html, note_html
@@ -24,9 +26,9 @@ from janus.explorer.shelf import Shelf
 from janus.explorer.stage import Stage
 from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load
-from janus.pictures import drawn_pictures
+from janus.pictures import DrawnPictures
 from janus.profile import LatencyProfile
-from janus.workbench import Question, Workbench, accuracy_table
+from janus.workbench import Question, accuracy_table
 
 # A slider that is dragged sends dozens of values; what is slow waits until it rests.
 SETTLE_S = 0.3
@@ -62,6 +64,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         fit: str | None = None, device=None, cloud=None, question: Question | None = None,
         state: str | None = None, calibrate: bool = True, live: bool = True, seed: int = 0,
     ):  # fmt: skip
+        janus.explorer.library.bring()
         self._page = Page(lambda: self._loading.begin())
         self._sources = list(
             dict.fromkeys(([kept.find_source(model, weights)] if model else []) + kept.model_sources())
@@ -72,7 +75,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         first = vars(question or Question()) | {"follow": live, "seed": seed}
         self._first, self._seed = state or states.join(first), seed
         self._calibrates = calibrate
-        self._machines = Machines(self._sources[0].name, device, cloud)
+        self._machines, self._benches = Machines(self._sources[0].name, device, cloud), Benches()
         self._device_chosen, self.subject, self._doing = False, None, ""
         self._turn = turn = Turn()
         self.banner, self._post = Banner(turn), kernel_post(turn)
@@ -88,13 +91,13 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
             live_changed=self._live_changed,
         )  # fmt: skip
         self.bar = Bar(guard=guard, restore=self.restore)
-        self.stage = Stage(drawn_pictures(seed=seed), guard=guard, picture_changed=self._outline)
+        self.stage = Stage(DrawnPictures(seed=seed), guard=guard, picture_changed=self._outline)
         self.desk = Desk(
             self.stage, banner=self.banner, lane=self._lane, asked=self._asked, more=self._show,
             before=self.live.cancel, after=self._follow,
         )  # fmt: skip
         self.panel.settings |= self.desk.settings
-        self.sentence, self.note = ipywidgets.HTML(), ipywidgets.HTML()
+        self.sentence, self.note = (ipywidgets.HTML(**looks(ipywidgets.HTML)) for _ in range(2))
         self.sentence.add_class("janus-sentence")
         self.note.add_class("janus-note")
         for button, handler in (
@@ -106,11 +109,12 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         with turn:
             self.reset()
         parts = [self.bar, self.sentence, self.desk, self.note, self.shelf]
-        right = ipywidgets.VBox(parts, layout={"flex": "1 1 0", "min_width": "0"})
+        right = ipywidgets.VBox(parts, **looks(ipywidgets.VBox, flex="1 1 0", min_width="0"))
         right.add_class("janus-right")
-        body = ipywidgets.HBox([self.panel, right])
+        body = ipywidgets.HBox([self.panel, right], **looks(ipywidgets.HBox))
         body.add_class("janus-body")
-        super().__init__([ipywidgets.HTML(f"<style>{CSS}</style>"), self.banner, body, self._page])
+        look = ipywidgets.HTML(f"<style>{CSS}</style>", **looks(ipywidgets.HTML))
+        super().__init__([look, self.banner, body, self._page])
         self.add_class("janus-explorer")
         if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)
@@ -158,7 +162,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
     def _open(self, source: kept.ModelSource, device: str | None = None, cloud: str | None = None) -> None:
         """Latencies of a model at once; its weights behind, if they are not there already."""
         loaded = self.subject is not None and self.subject.source == source
-        self.source, self.stored, self._real = source, kept.stored_accuracy(source.name), kept.real_accuracy(source)
+        self.source, self._real = source, kept.real_accuracy(source)
         self.panel.model.put(source, [(one.title, one) for one in self._sources])
         if not loaded:
             self.subject = None
@@ -187,10 +191,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
     def _on(self, device: str, cloud: str) -> None:
         """The present model on these machines."""
         known = self._machines.of(self.source.name)
-        self._workbench = Workbench(
-            known[device], known[cloud], self.stored, kept.rates_of(self.source), schedules=schedules_of(self.source),
-            sizes=sizes_of(self.source),
-        )  # fmt: skip
+        self._workbench = self._benches.of(self.source, known[device], known[cloud])
         self._labels = (device, cloud)
         self._data = states.fingerprint(self._workbench, self._images_of(self.source))
         self.panel.device.put(device, list(known))
@@ -255,7 +256,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self.desk.show(answer)
         images = None if self.subject is None else self.subject.images.name if self.subject.images else ""
         self.note.value = note_html(
-            self.source, self._workbench.device, self._workbench.cloud, self.stored, images, self._real,
+            self.source, self._workbench.device, self._workbench.cloud, self._workbench.accuracy, images, self._real,
             pair=self.desk.note(answer, name),
         )  # fmt: skip
         self.bar.show(self.state)

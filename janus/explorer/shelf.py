@@ -10,6 +10,7 @@ import ipywidgets
 from janus.explorer.browser import Browser
 from janus.explorer.controls import Choice
 from janus.explorer.export import FORMATS, Sheet, file_name
+from janus.explorer.looks import looks
 
 TITLES = {
     "tokens": "tokens", "latency": "latency by split", "levels": "latency by level", "accuracy": "accuracy",
@@ -40,23 +41,24 @@ class Shelf(ipywidgets.VBox):
     ):  # fmt: skip
         self._sheets, self._facts, self._browser = sheets, facts, browser
         self.which = Choice("Data of", [(title, name) for name, title in TITLES.items()], "tokens", guard=guard,
-                            changed=self.refresh, tooltip="Which figure is shown as a table, or saved.")  # fmt: skip
-        self.which.layout = {"width": "230px"}
-        self.opened = ipywidgets.ToggleButton(value=False, description="Table", icon="table", layout={"width": "auto"},
-                                            tooltip="Show the figure's data as a table.")  # fmt: skip
+                            changed=self.refresh, width="230px",
+                            tooltip="Which figure is shown as a table, or saved.")  # fmt: skip
+        self.opened = ipywidgets.ToggleButton(value=False, description="Table", icon="table",
+                                              tooltip="Show the figure's data as a table.",
+                                              **looks(ipywidgets.ToggleButton, width="auto"))  # fmt: skip
         self.opened.observe(guard(lambda _change: self.refresh()), names="value")
         self.buttons = {}
         for format in FORMATS:
-            button = ipywidgets.Button(description=format.upper(), icon="download", layout={"width": "auto"},
-                                       tooltip=f"{HELP[format]} The browser saves it, with provenance.")  # fmt: skip
+            button = ipywidgets.Button(description=format.upper(), icon="download",
+                                       tooltip=f"{HELP[format]} The browser saves it, with provenance.",
+                                       **looks(ipywidgets.Button, width="auto"))  # fmt: skip
             button.on_click(guard(lambda _button, format=format: self.save(format)))
             self.buttons[format] = button
-        self.says, self.table = ipywidgets.HTML(), ipywidgets.HTML()
+        self.says, self.table = ipywidgets.HTML(**looks(ipywidgets.HTML)), ipywidgets.HTML()
         self.says.add_class("janus-note")
         self.table.add_class("janus-table")
-        row = ipywidgets.HBox(
-            [self.which, self.opened, *self.buttons.values(), self.says], layout={"flex_flow": "wrap"}
-        )
+        wrapped = looks(ipywidgets.HBox, flex_flow="wrap")
+        row = ipywidgets.HBox([self.which, self.opened, *self.buttons.values(), self.says], **wrapped)
         super().__init__([row, self.table])
         self.add_class("janus-shelf")
 

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from janus.explorer.controls import LABEL, Choice
-from janus.explorer.plot import Plot
+from janus.explorer.looks import looks
+from janus.explorer.plot import Plot, show_together
 from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
 from janus.figures.compose import Place
 from janus.pictures import count_groups, outline_groups
@@ -51,7 +52,8 @@ class Stage(ipywidgets.Box):
         super().__init__(layout={"flex": "1 1 auto", "min_width": "0"})
         self.add_class("janus-stage")
         self.plots: tuple[Plot, ...] = ()
-        self._drawn, self.pictures = dict(pictures), dict(pictures)
+        self._samples: Mapping[str, np.ndarray] = {}
+        self._drawn = pictures
         self.chosen = False
         self._wanted: str | None = None
         self.groups: list[np.ndarray] | None = None
@@ -61,15 +63,15 @@ class Stage(ipywidgets.Box):
             self.chosen, self._wanted = True, None
             picture_changed()
 
-        self.which = Choice("Picture", list(pictures), next(iter(pictures)), guard=guard, changed=chosen,
+        self.which = Choice("Picture", self.names, self.names[0], guard=guard, changed=chosen,
                             tooltip="Which picture is shown.")  # fmt: skip
         self.block = ipywidgets.IntSlider(
             min=0, max=12, value=12, description="After block", tooltip="Merged tokens after this block.",
-            style={"description_width": LABEL}, layout={"width": "auto"},
+            **looks(ipywidgets.IntSlider, LABEL, width="auto"),
         )  # fmt: skip
         self.block.observe(guard(lambda change: self.draw()), names="value")
-        self.view = ipywidgets.HTML()
-        self.picture = ipywidgets.VBox([self.view, self.block, self.which])
+        self.view = ipywidgets.HTML(**looks(ipywidgets.HTML))
+        self.picture = ipywidgets.VBox([self.view, self.block, self.which], **looks(ipywidgets.VBox))
         self.picture.add_class("janus-picture")
         self.why_not = ""
 
@@ -109,30 +111,37 @@ class Stage(ipywidgets.Box):
         if not self.plots:
             self.plots = tuple(map(Plot, alone))
             self.children = (*self.plots, self.picture)
-        for plot, figure in zip(self.plots, alone, strict=True):
-            plot.show(figure)
+        show_together(self.plots, alone)
         self.block.max = answer.depth
 
     def offer(self, samples: Mapping[str, np.ndarray]) -> None:
         """Put a model's own pictures before the drawn ones; the first is chosen unless a person has chosen already."""
-        self.pictures = {**samples, **self._drawn}
+        self._samples = samples
         keep = self._wanted or self.which.value if self.chosen else None
-        self.which.put(keep if keep in self.pictures else next(iter(self.pictures)), list(self.pictures))
+        self.which.put(keep if keep in self.names else self.names[0], self.names)
 
     def redraw(self, pictures: Mapping[str, np.ndarray]) -> None:
         """Other drawn pictures, of the same names, in the place of those that were there."""
-        self._drawn = dict(pictures)
-        self.pictures |= pictures
+        self._drawn = pictures
 
     def want(self, picture: str | None) -> None:
         """Choose a picture by name, now or when it comes; None for the first, as if nobody had chosen."""
         self._wanted, self.chosen = picture, picture is not None
-        self.which.put(picture if picture in self.pictures else next(iter(self.pictures)))
+        self.which.put(picture if picture in self.names else self.names[0])
+
+    @property
+    def names(self) -> list[str]:
+        """All pictures, the model's own first."""
+        return [*self._samples, *self._drawn]
+
+    def picture_of(self, name: str) -> np.ndarray:
+        """The picture of that name."""
+        return self._samples[name] if name in self._samples else self._drawn[name]
 
     @property
     def pixels(self) -> np.ndarray:
         """The picture that is shown."""
-        return self.pictures[self.which.value]
+        return self.picture_of(self.which.value)
 
     def outline(self, groups: list[np.ndarray] | None, why_not: str = "") -> None:
         """Show the picture with these groups of patches after each block; without them, why there are none."""

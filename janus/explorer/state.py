@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, quote_plus
 from janus import demo
 from janus.errors import JanusError
 from janus.explorer.machines import THIS, Machines
-from janus.explorer.owned import schedules_of, sizes_of
-from janus.explorer.sources import HUB_MODELS, ModelSource, rates_of
+from janus.explorer.owned import Benches
+from janus.explorer.sources import HUB_MODELS, ModelSource
 from janus.hub import DEFAULT_IMAGES, DEFAULT_REVISION
 from janus.policy import policies_for
 from janus.workbench import Question, Workbench
@@ -136,7 +136,7 @@ def write(
 
 def read(
     text: str, panel: Panel, *, sources: Sequence[ModelSource], machines: Machines,
-    images_of: Callable[[ModelSource], Images],
+    benches: Benches, images_of: Callable[[ModelSource], Images],
 ) -> Target:  # fmt: skip
     """What a state asks for, where all of it can be had. Nothing on the screen changes.
 
@@ -145,6 +145,7 @@ def read(
         panel: The controls that it is for.
         sources: Models that can be chosen.
         machines: Profiles that can be chosen.
+        benches: Workbenches of them.
         images_of: The images that a model is shown.
 
     Raises:
@@ -177,12 +178,11 @@ def read(
     depth = device.geometry.depth
     seed, block = _whole(fields, "seed", SEEDS), _whole(fields, "block", depth)
     asked = {name: values.get(name, settings[name].default) for name in QUESTION}
-    rates = rates_of(source)
-    bench = Workbench(device, cloud, rates=rates, schedules=schedules_of(source), sizes=sizes_of(source))
+    bench = benches.of(source, device, cloud)
     # A searched schedule has a level of its own; the one that is written is kept for when another is chosen.
     own = asked["family"] in bench.schedules
     bench.ask(Question(level=None if own else level, split=split, **asked))  # the trial: what does not fit is named
-    if values.get("policy") not in (None, *policies_for(rates)):
+    if values.get("policy") not in (None, *policies_for(bench.rates)):
         raise JanusError(
             f"state: policy {values['policy']!r} chooses among measured rates, and none of {source.name} are stored; "
             "leave policy out of the state."

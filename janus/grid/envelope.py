@@ -48,6 +48,13 @@ def lower_envelope(a: np.ndarray, c: np.ndarray) -> tuple[list[float], list[int]
     return breaks, hull
 
 
+def all_ms(
+    local_ms: np.ndarray, fixed_ms: np.ndarray, payload_bytes: np.ndarray, x: float, rtt_ms: float
+) -> np.ndarray:  # fmt: skip
+    """Milliseconds of every plan at ``x`` ms per byte, shape [levels, splits + 1], device-only last; see `Envelope`."""
+    return np.concatenate([fixed_ms + payload_bytes * x + rtt_ms, local_ms[:, None]], axis=1)
+
+
 class Lines:
     """A set of lines that can be asked for the lowest at x, ties to the smallest number.
 
@@ -182,7 +189,7 @@ class Envelope:
 
     def all_ms(self, x: float, rtt_ms: float) -> np.ndarray:
         """Modelled milliseconds of every plan, shape [levels, splits + 1], device-only last."""
-        return np.concatenate([self._fixed + self._payload * x + rtt_ms, self._local[:, None]], axis=1)
+        return all_ms(self._local, self._fixed, self._payload, x, rtt_ms)
 
     def brute_force(self, x: float, rtt_ms: float, slo_ms: float) -> tuple[int, int, float]:
         """`decide` by trying every plan: the definition, and the slow way."""

@@ -21,6 +21,7 @@ class Expected:
 
     def __init__(self, accuracy: AccuracyTable | None, rates: RateTable | None):
         self.accuracy, self.rates = accuracy, rates
+        self._uncut: dict[tuple[str, float, str], float] = {}
 
     @cached_property
     def tested(self) -> dict[str, SearchedSchedule]:
@@ -65,6 +66,12 @@ class Expected:
 
         Where only plans with a cut were measured, that of the codec which spends most bytes speaks for it.
         """
+        key = (schedule, level, carrier)
+        if key not in self._uncut:
+            self._uncut[key] = self._measured(*key)
+        return self._uncut[key]
+
+    def _measured(self, schedule: str, level: float, carrier: str) -> float:
         # A searched schedule has a level above 0, its own: what is stored of no merging does not answer for it.
         if self.accuracy is not None and (schedule in FAMILIES or level):
             known = self.accuracy.expected(schedule, level, carrier)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from janus.accuracy import AccuracyTable
 from janus.geometry import ModelGeometry
@@ -13,6 +14,7 @@ from janus.schedule import MergeSchedule
 DEFAULT_LEVELS = 60
 
 
+@lru_cache(maxsize=64)
 def default_levels(family: str, geometry: ModelGeometry, count: int = DEFAULT_LEVELS) -> tuple[float, ...]:
     """Levels from 0 up to the strongest that no block has to clip, ``count`` of them where levels are real numbers."""
     if family in ("none", "list"):

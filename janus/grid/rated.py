@@ -15,7 +15,7 @@ from janus.grid.compute import compute
 from janus.grid.expected import Expected
 from janus.grid.ladder import Ladder, undominated
 from janus.grid.payload import InputEncoding
-from janus.grid.table import PlanGrid
+from janus.grid.table import PlanGrid, ms_per_byte
 from janus.rates import PICTURE, TOKENS, RateTable, merging, schedule_of
 from janus.schedule import MergeSchedule
 from janus.units import transfer_ms
@@ -116,6 +116,10 @@ class RatedGrid(PlanGrid):
     def preference(self) -> np.ndarray:
         """Measured accuracy in percent; what is not offered stands behind everything."""
         return np.where(np.isnan(self.expected_accuracy), -np.inf, self.expected_accuracy)
+
+    def modelled_ms(self, mbps: float, rtt_ms: float) -> np.ndarray:
+        """Modelled milliseconds of every plan, shape [mergings, columns]; infinite where there is none to choose."""
+        return self.envelope.all_ms(ms_per_byte(mbps), rtt_ms)
 
     @cached_property
     def envelope(self) -> Ladder:

@@ -13,7 +13,7 @@ from janus.accuracy import AccuracyTable
 from janus.errors import JanusError
 from janus.geometry import ModelGeometry
 from janus.grid.compute import compute
-from janus.grid.envelope import Envelope
+from janus.grid.envelope import Envelope, all_ms
 from janus.grid.expected import Expected
 from janus.grid.ladder import Ladder
 from janus.grid.levels import default_levels, known_levels
@@ -267,7 +267,9 @@ class PlanGrid:
 
     def modelled_ms(self, mbps: float, rtt_ms: float) -> np.ndarray:
         """Modelled milliseconds of every plan at a steady bandwidth, shape [levels, splits]."""
-        return self.envelope.all_ms(ms_per_byte(mbps), rtt_ms)
+        # Not by the envelope, which takes longer to make than many such answers.
+        payload = self.payload_bytes[:, :-1].astype(np.float64)
+        return all_ms(self.device_ms[:, -1], self.fixed_ms[:, :-1], payload, ms_per_byte(mbps), rtt_ms)
 
     def decide(self, mbps: float, rtt_ms: float, slo_ms: float) -> tuple[int, int, float]:
         """The Janus paper's choice: the smallest level whose fastest split meets the SLO, else the fastest plan.

@@ -1,6 +1,6 @@
 """A block's latency as a function of its tokens: the paper's line, and what replaces it where it does not fit.
 
-Torch-free. scipy is imported where a curve is fitted, since it takes longer to import than all else here.
+Torch-free.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+
+from janus.profile.monotone import MonotoneCubic, isotonic, nonnegative_least_squares
 
 # A line that misses no measurement by more than this is kept; issue 3 sets the figure.
 LINE_TOLERANCE = 0.05
@@ -66,12 +68,10 @@ class Quadratic:
 
     @classmethod
     def fitted(cls, tokens: np.ndarray, ms: np.ndarray) -> Quadratic:
-        from scipy.optimize import nnls
-
         # Columns of a like size, so that the solver's tolerance means the same for each.
         scale = float(tokens.max())
         columns = np.stack([np.ones_like(tokens), tokens / scale, (tokens / scale) ** 2], axis=1)
-        a, b, c = nnls(columns / ms[:, None], np.ones_like(ms))[0]
+        a, b, c = nonnegative_least_squares(columns / ms[:, None], np.ones_like(ms))
         return cls(coefficients=(float(a), float(b / scale), float(c / scale**2)))
 
     def __call__(self, tokens) -> np.ndarray:
@@ -94,17 +94,13 @@ class Curve:
 
     @classmethod
     def fitted(cls, tokens: np.ndarray, ms: np.ndarray) -> Curve:
-        from scipy.optimize import isotonic_regression
-
         counts = np.unique(tokens)
         medians = np.array([np.median(ms[tokens == count]) for count in counts])
-        return cls(tokens=tuple(counts.tolist()), ms=tuple(isotonic_regression(medians).x.tolist()))
+        return cls(tokens=tuple(counts.tolist()), ms=tuple(isotonic(medians)))
 
     @cached_property
-    def _inside(self):
-        from scipy.interpolate import PchipInterpolator
-
-        return PchipInterpolator(self.tokens, self.ms)
+    def _inside(self) -> MonotoneCubic:
+        return MonotoneCubic(self.tokens, self.ms)
 
     def __call__(self, tokens) -> np.ndarray:
         n = np.asarray(tokens, dtype=np.float64)
