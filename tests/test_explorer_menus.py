@@ -125,7 +125,7 @@ def test_what_this_model_has_not_is_refused_by_name(wrong, why):
 def test_the_accuracy_figure_of_a_searched_schedule_is_one_point_beside_none():
     """Named on the axis, joined to nothing; what was measured of the cut as it is sent stands in the figure, too."""
     answer = BENCH.ask(Question(family=FIND.name, split=2))
-    table = table_of(answer, BENCH.stored(FIND.name))
+    table = table_of(answer, BENCH.stored(FIND.name)).frame()
     figure = accuracy_figure(
         table, answer.levels, over="level", level=1.0, slo_ms=20, unit="", empty="", named=FIND.name
     )  # fmt: skip
@@ -136,7 +136,7 @@ def test_the_accuracy_figure_of_a_searched_schedule_is_one_point_beside_none():
     assert (stored["x"], stored["mode"]) == ([0, 1], "markers")
     assert AccuracyTable(model="tiny", rows=()).row(FIND.name, 1.0) is None
 
-    sent = table_of(BENCH.ask(Question(level=0.4, split=2, codec="transform1")), BENCH.accuracy)
+    sent = table_of(BENCH.ask(Question(level=0.4, split=2, codec="transform1")), BENCH.accuracy).frame()
     assert sent[sent["kind"] == "sent"][["level", "top1", "n"]].values.tolist() == [[0.2, 77.5, 500]]
 
 
@@ -304,7 +304,7 @@ def test_words_beside_the_line_stand_where_no_point_is():
     """At a strong level as at a weak one."""
     for level in (0.0, 0.2, 0.5, 0.8):
         answer = BENCH.ask(Question(level=level))
-        table = table_of(answer, BENCH.accuracy)
+        table = table_of(answer, BENCH.accuracy).frame()
         figure = accuracy_figure(table, answer.levels, over="level", level=level, slo_ms=20, unit="", empty="")
         note = figure["layout"]["annotations"][0]
         low, high = figure["layout"]["yaxis"]["range"]

@@ -3,6 +3,8 @@
 import gzip
 import json
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -110,6 +112,17 @@ def test_figures_of_one_answer_are_drawn_together():
     first = one.answer
     show_together([one], [FIGURE])
     assert one.answer[0] != first[0] and one.answer[1] == 1
+
+
+def test_a_screen_is_made_without_what_takes_long_to_import():
+    """pandas, scipy and matplotlib come when someone asks for a table, a search or a file."""
+    code = (
+        "import sys, janus; screen = janus.Explorer(calibrate=False, live=False); screen.panel.slo.put(30); "
+        "screen._asked(); print([name for name in ('pandas', 'scipy', 'matplotlib') if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "[]"
 
 
 def test_the_page_says_when_the_figures_are_drawn():

@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import pytest
 from rooms import accuracy_table, machine
 
+from janus.explorer.plot import as_json
 from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
 from janus.figures.compose import Place
 from janus.workbench import Question, Workbench
@@ -18,7 +19,7 @@ LIVE = {"schedule": "declining", "level": 0.4, "top1": 70.0, "ci95": [60.0, 80.0
 def specs(over="level", live=(), **question):
     q = Question(**question)
     answer = BENCH.ask(q)
-    accuracy = table_of(answer, BENCH.accuracy, live)
+    accuracy = table_of(answer, BENCH.accuracy, live).frame()
     return answer, (
         tokens_figure(answer.tokens, split=answer.plan.split, cut="cut"),
         latency_figure(answer.latency, slo_ms=q.slo_ms, slo="SLO", level="level 0.4"),
@@ -35,6 +36,23 @@ def figures(**question):
 
 def whole(**question):
     return beside(specs(**question)[1], PLACES, height=500, margin={"l": 50, "r": 10, "t": 40, "b": 40})
+
+
+@pytest.mark.parametrize("over", ["level", "latency"])
+def test_a_figure_of_plain_columns_is_that_of_the_frame(over):
+    """The screen draws from lists, and a person from DataFrames; both see one figure."""
+    answer, of_frames = specs(over, [LIVE], level=0.4, split=2, encoding="raw")
+    columns, q = answer.columns, answer.question
+    of_columns = (
+        tokens_figure(columns["tokens"], split=answer.plan.split, cut="cut"),
+        latency_figure(columns["latency"], slo_ms=q.slo_ms, slo="SLO", level="level 0.4"),
+        accuracy_figure(
+            table_of(answer, BENCH.accuracy, [LIVE]), columns["levels"], over=over, level=answer.plan.level,
+            slo_ms=q.slo_ms, unit="level", empty="none",
+        ),
+    )  # fmt: skip
+
+    assert [as_json(figure) for figure in of_columns] == [as_json(figure) for figure in of_frames]
 
 
 def named(figure, name):

@@ -241,7 +241,7 @@ def test_accuracies_of_the_present_schedule_and_where_they_lie():
         "model": "tiny",
     }
     other = live | {"schedule": "constant", "level": 3.0}
-    table = table_of(answer, BENCH.accuracy, [live, other])
+    table = table_of(answer, BENCH.accuracy, [live, other]).frame()
 
     assert table["kind"].tolist() == ["live"] + ["stored"] * 4
     assert table["level"].tolist() == [0.4, 0.0, 0.2, 0.5, 0.8]

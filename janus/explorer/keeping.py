@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from janus.explorer.stage import Stage
     from janus.explorer.subject import Subject
     from janus.workbench import Answer, Workbench
+    from janus.workbench.columns import Columns
 
 
 class Keeping:
@@ -46,6 +47,7 @@ class Keeping:
     _first: str
     _seed: int
     _data: str
+    _accuracy: Columns
     _device_chosen: bool
 
     def reset(self) -> None:
@@ -89,7 +91,7 @@ class Keeping:
 
     def sheets(self) -> dict[str, Sheet]:
         """Each figure with its data as a table: `explorer.sheets()["latency"].table`."""
-        return sheets_of(self.stage, self.answer, self.accuracy, label=self.source.label)
+        return sheets_of(self.stage, self.answer, self._accuracy.frame(), label=self.source.label)
 
     def export(
         self, folder: Path | str = ".", *, only: Iterable[str] | str | None = None,

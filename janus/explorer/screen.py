@@ -247,10 +247,10 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         stored = self._workbench.stored(answer.question.family)
         self.sentence.value = self.desk.sentence(answer, stored, self._real, name, live)
         empty = f"no accuracy is stored<br>for {self.source.title}"
-        self.accuracy = accuracy_table(answer, stored, self.live.rows(answer, name), self._real)
+        self._accuracy = accuracy_table(answer, stored, self.live.rows(answer, name), self._real)
         if self.desk.planned:
             self.stage.show(
-                answer, self.accuracy, over=self.panel.over.value, empty=empty, label=label,
+                answer, self._accuracy, over=self.panel.over.value, empty=empty, label=label,
                 measured=self.desk.measured(answer, name),
             )  # fmt: skip
         self.desk.show(answer)

@@ -24,7 +24,7 @@ from janus.workbench.sentence import spoken
 from janus.workbench.words import kilobytes, ms
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from janus.workbench.columns import Columns
 
 # Left: tokens over latency, whose bars stand below one another; right: accuracy over the picture.
 HEIGHT = 223
@@ -76,7 +76,7 @@ class Stage(ipywidgets.Box):
         self.why_not = ""
 
     def show(
-        self, answer: Answer, accuracy: pd.DataFrame, *, over: str, empty: str, label: str, measured=None
+        self, answer: Answer, accuracy: Columns, *, over: str, empty: str, label: str, measured=None
     ) -> None:  # fmt: skip
         """Bring the figures up to ``answer``.
 
@@ -90,16 +90,16 @@ class Stage(ipywidgets.Box):
         """
         q, plan = answer.question, answer.plan
         self.figures = (
-            tokens_figure(answer.tokens, split=plan.split, cut=cut_words(answer)),
+            tokens_figure(answer.columns["tokens"], split=plan.split, cut=cut_words(answer)),
             latency_figure(
-                answer.latency,
+                answer.columns["latency"],
                 slo_ms=q.slo_ms,
                 slo=f"SLO<br>{ms(q.slo_ms)}",
                 level=level_words(answer),
                 measured=measured,
             ),
             accuracy_figure(
-                accuracy, answer.levels, over=over, level=plan.level, slo_ms=q.slo_ms,
+                accuracy, answer.columns["levels"], over=over, level=plan.level, slo_ms=q.slo_ms,
                 unit=UNITS.get(q.family, "searched schedule"), empty=empty, label=label,
                 named=answer.searched.name if answer.searched else "",
             ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from janus.figures.style import (
     BLUE,
     GREY,
@@ -19,9 +17,7 @@ from janus.figures.style import (
     note,
     scatter,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
+from janus.figures.table import Table, records
 
 OVER = ("level", "latency")
 # Title and key begin over the axis, to be no wider than the figure is on a laptop.
@@ -35,7 +31,7 @@ MEETS, PALE = "rgba(0,158,115,0.13)", "rgba(0,158,115,0.4)"
 
 
 def accuracy_figure(
-    table: pd.DataFrame, levels: pd.DataFrame, *, over: str, level: float, slo_ms: float, unit: str, empty: str,
+    table: Table, levels: Table, *, over: str, level: float, slo_ms: float, unit: str, empty: str,
     label: str = "", named: str = "",
 ) -> Figure:  # fmt: skip
     """Stored and live accuracies with their 95 % intervals.
@@ -53,8 +49,7 @@ def accuracy_figure(
     """
     by_level = over == "level"
     column = "level" if by_level else "modelled_ms"
-    # Rows as they are, since sieving the table itself takes longer than all else here.
-    rows = table.to_dict("records")
+    rows = records(table)
     kinds = ("stored", "sent", "live", "real")
     stored, sent, live, real = ([row for row in rows if row["kind"] == kind] for kind in kinds)
     before, now = [row for row in live if not row["now"]], [row for row in live if row["now"]]
@@ -107,10 +102,10 @@ def _free(rows: list[dict], column: str, at: float, across: list[float], up: lis
     return at > sum(across) / 2, WORDS[1]
 
 
-def _meets(levels: pd.DataFrame, by_level: bool, slo_ms: float) -> dict:
+def _meets(levels: Table, by_level: bool, slo_ms: float) -> dict:
     """The levels, or the latencies, that meet the SLO, as a pale area over the whole height."""
     if by_level:
-        x, y = levels["level"].tolist(), [100 if meets else 0 for meets in levels["meets_slo"]]
+        x, y = list(levels["level"]), [100 if meets else 0 for meets in levels["meets_slo"]]
     else:
         x, y = [0, slo_ms], [100, 100]
     return scatter(

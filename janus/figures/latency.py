@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from janus.figures.style import (
@@ -25,6 +26,7 @@ from janus.figures.style import (
     scatter,
     square,
 )
+from janus.figures.table import Table, records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +45,7 @@ NUMBER = 0.13
 
 
 def latency_figure(
-    table: pd.DataFrame, *, slo_ms: float, slo: str, level: str, measured: pd.DataFrame | None = None
+    table: Table, *, slo_ms: float, slo: str, level: str, measured: pd.DataFrame | None = None
 ) -> Figure:
     """One stacked bar for each split, the SLO as a line, the plan marked, measured points beside the bars.
 
@@ -54,16 +56,15 @@ def latency_figure(
         level: The level in words, for the title.
         measured: From `janus.workbench.measured_table`.
     """
-    x = table["position"].tolist()
+    x = list(table["position"])
     bars = [
         bar(
-            x=x, y=table[column].tolist(), name=name, marker=marker,
+            x=x, y=list(table[column]), name=name, marker=marker,
             hovertemplate=f"split %{{x}}, {name}: %{{y:.3g}} ms<extra></extra>",
         )
         for column, (name, marker) in PARTS.items()
     ]  # fmt: skip
-    # Rows as they are, since sieving the table itself takes longer than all else here.
-    rows = list(table.itertuples())
+    rows = [SimpleNamespace(**row) for row in records(table)]
     fits = [row for row in rows if not row.over]
     top = table.attrs["top_ms"] if measured is None else measured.attrs["top_ms"]
 

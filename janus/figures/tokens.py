@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from janus.figures.style import (
     CLOUD,
     DEVICE,
@@ -20,12 +18,10 @@ from janus.figures.style import (
     scatter,
     square,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
+from janus.figures.table import Table, records
 
 
-def tokens_figure(table: pd.DataFrame, *, split: int, cut: str) -> Figure:
+def tokens_figure(table: Table, *, split: int, cut: str) -> Figure:
     """Tokens after the embedding and each block, by the side that computes them.
 
     Args:
@@ -34,12 +30,13 @@ def tokens_figure(table: pd.DataFrame, *, split: int, cut: str) -> Figure:
         cut: What to write beside the mark.
     """
     few = len(table) <= FEW
-    bars = [_bars(table[table["side"] == side], side, marker) for side, marker in SIDES.items()]
+    rows = records(table)
+    bars = [_bars([row for row in rows if row["side"] == side], side, marker) for side, marker in SIDES.items()]
     unmerged = scatter(
-        x=table["block"].tolist(), y=table["unmerged"].tolist(), name="unmerged", mode="lines",
+        x=[row["block"] for row in rows], y=[row["unmerged"] for row in rows], name="unmerged", mode="lines",
         line={"dash": "dot", "width": 1.5, "color": INK}, hoverinfo="skip",
     )  # fmt: skip
-    depth, most = int(table["block"].iloc[-1]), int(table["unmerged"].iloc[0])
+    depth, most = rows[-1]["block"], rows[0]["unmerged"]
     layout = base("Tokens left after each block", "block (0 is the embedding)", "tokens")
     layout["barmode"] = "stack"
     layout["bargap"] = 0.25
@@ -55,7 +52,7 @@ def tokens_figure(table: pd.DataFrame, *, split: int, cut: str) -> Figure:
              xshift=5 if left else -5, align="left" if left else "right",
              font={"size": SMALL_PX + 0.5, "color": VERMILLION})
     ]  # fmt: skip
-    counts = _numbers(table["block"].tolist(), table["tokens"].tolist(), most, few)
+    counts = _numbers([row["block"] for row in rows], [row["tokens"] for row in rows], most, few)
     layout["meta"] = key(
         [*((square(marker), marker["color"], NAMES[side]) for side, marker in SIDES.items()), ("┅", INK, "unmerged")]
     )
@@ -76,9 +73,10 @@ def ticks(depth: int) -> list[int]:
     return list(range(0, depth + 1, 1 if depth <= FEW else 2))
 
 
-def _bars(rows: pd.DataFrame, side: str, marker: dict) -> dict:
+def _bars(rows: list[dict], side: str, marker: dict) -> dict:
+    x, y, removed = ([row[name] for row in rows] for name in ("block", "tokens", "removed"))
     return bar(
-        x=rows["block"].tolist(), y=rows["tokens"].tolist(), customdata=rows["removed"].tolist(),
+        x=x, y=y, customdata=removed,
         name=NAMES[side], marker=marker,
         hovertemplate="after block %{x}: %{y} tokens, %{customdata} merged in it<extra></extra>",
     )  # fmt: skip

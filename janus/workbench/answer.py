@@ -20,6 +20,7 @@ from janus.rates import PICTURE, RateTable
 from janus.schedule import FAMILIES, MergePlan, MergeSchedule
 from janus.schedules import SearchedSchedule
 from janus.split import Plan, check_split, fine_to_coarse
+from janus.workbench.columns import Columns
 from janus.workbench.question import JPEG, TRANSFORM, Question
 from janus.workbench.tables import latency_table, level_table, token_table
 
@@ -110,19 +111,24 @@ class Answer:
         return MEASURED if row or split == 0 else ESTIMATED
 
     @cached_property
+    def columns(self) -> dict[str, Columns]:
+        """`tokens`, `latency` and `levels` as plain lists, which is quicker where they are only drawn."""
+        return {"tokens": token_table(self), "latency": latency_table(self), "levels": level_table(self)}
+
+    @property
     def tokens(self) -> pd.DataFrame:
         """One row for the embedding and each block; see `token_table`."""
-        return token_table(self)
+        return self.columns["tokens"].frame()
 
-    @cached_property
+    @property
     def latency(self) -> pd.DataFrame:
         """One row for each split, and one for the JPEG; see `latency_table`."""
-        return latency_table(self)
+        return self.columns["latency"].frame()
 
-    @cached_property
+    @property
     def levels(self) -> pd.DataFrame:
         """One row for each level; see `level_table`."""
-        return level_table(self)
+        return self.columns["levels"].frame()
 
 
 class Workbench:

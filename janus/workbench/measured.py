@@ -40,7 +40,7 @@ def measured_table(answer: Answer, spots: Mapping[int, Mapping]) -> pd.DataFrame
         for split, spot in sorted(spots.items())
     ]  # fmt: skip
     table = pd.DataFrame(rows, columns=names)
-    bars = answer.latency.attrs["top_ms"]
+    bars = answer.columns["latency"].attrs["top_ms"]
     highest = max([bars, *(HEADROOM * max(spot["p90_ms"], spot["modelled_ms"]) for spot in spots.values())])
     top = min(highest, TALLEST * bars)
     table["shown_ms"] = table["median_ms"].clip(upper=EDGE * top)

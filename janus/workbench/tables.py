@@ -9,12 +9,11 @@ import numpy as np
 
 from janus.accuracy import AccuracyTable
 from janus.grid import ms_per_byte
+from janus.workbench.columns import Columns
 from janus.workbench.question import JPEG
 from janus.workbench.words import ms_short
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from janus.rates import RateRow
     from janus.workbench.answer import Answer
 
@@ -27,29 +26,24 @@ HEADROOM = 1.15
 LABELLED = 0.92
 
 
-def token_table(answer: Answer) -> pd.DataFrame:
+def token_table(answer: Answer) -> Columns:
     """Tokens left after the embedding (block 0) and after each block.
 
     Columns: ``block``, ``removed`` in it, ``tokens`` after it, ``unmerged`` (what it would be at level 0), ``side``
     (``device`` or ``cloud``), ``payload_bytes`` if the model were cut behind it (NaN where the codec serves no cut).
     ``attrs["block_range"]`` is the range of its axis.
     """
-    import pandas as pd
-
-    block = np.arange(answer.depth + 1)
-    here = answer.here
-    table = pd.DataFrame(
-        {
-            "block": block,
-            "removed": [0, *answer.merging.removed],
-            "tokens": answer.merging.tokens,
-            "unmerged": answer.merging.tokens[0],
-            "side": np.where((block <= answer.plan.split) & (answer.plan.split > 0), "device", "cloud"),
-            "payload_bytes": _by_block(here.payload_bytes[0], here.splits, answer.depth),
-        }
-    )
-    table.attrs["block_range"] = _columns(answer)
-    return table
+    here, merging, split = answer.here, answer.merging, answer.plan.split
+    blocks = list(range(answer.depth + 1))
+    columns = {
+        "block": blocks,
+        "removed": [0, *merging.removed],
+        "tokens": list(merging.tokens),
+        "unmerged": [merging.tokens[0]] * len(blocks),
+        "side": ["device" if block <= split and split > 0 else "cloud" for block in blocks],
+        "payload_bytes": _by_block(here.payload_bytes[0], here.splits, answer.depth).tolist(),
+    }
+    return Columns(columns=columns, attrs={"block_range": _range(answer)})
 
 
 def _by_block(values: np.ndarray, splits: tuple[int, ...], depth: int) -> np.ndarray:
@@ -61,7 +55,7 @@ def _by_block(values: np.ndarray, splits: tuple[int, ...], depth: int) -> np.nda
     return every
 
 
-def _columns(answer: Answer) -> list[float]:
+def _range(answer: Answer) -> list[float]:
     """Ends of the axis that tokens and latencies share, one column for each split; one more where there is a JPEG."""
     return [(0 if answer.question.encoding == JPEG else _jpeg_at(answer)) - 0.7, answer.depth + 0.7]
 
@@ -71,7 +65,7 @@ def _jpeg_at(answer: Answer) -> int:
     return -max(round(answer.depth / 12), 1)
 
 
-def latency_table(answer: Answer) -> pd.DataFrame:
+def latency_table(answer: Answer) -> Columns:
     """Modelled latency of every split that the codec serves at the plan's level, by part.
 
     Columns: ``position`` (the split; below 0 for the picture as JPEG, where the encoding is another), ``split``,
@@ -83,72 +77,67 @@ def latency_table(answer: Answer) -> pd.DataFrame:
 
     ``round_trip_ms`` is the round trip and the answer's way back.
     """
-    import pandas as pd
-
-    q, here, splits = answer.question, answer.here, np.array(answer.here.splits)
-    frames = [_parts(answer, here, 0, np.arange(len(splits)), position=splits)]
+    q, here, splits = answer.question, answer.here, answer.here.splits
+    columns = _parts(answer, here, 0, list(range(len(splits))), position=list(splits))
     if q.encoding != JPEG:
         level = answer.jpeg.levels.index(answer.plan.level)
-        frames.insert(0, _parts(answer, answer.jpeg, level, np.array([0]), position=np.array([_jpeg_at(answer)])))
-    table = pd.concat(frames, ignore_index=True)
-    table["meets_slo"] = table["modelled_ms"] <= q.slo_ms
-    table["candidate"] = table["position"].isin(answer.candidates)
-    table["chosen"] = table["position"] == answer.plan.split
-    total = table["modelled_ms"]
+        before = _parts(answer, answer.jpeg, level, [0], position=[_jpeg_at(answer)])
+        columns = {name: before[name] + values for name, values in columns.items()}
+    total = columns["modelled_ms"]
     matters = max(answer.modelled_ms, q.slo_ms if q.slo_ms <= TALLEST * answer.modelled_ms else 0.0)
-    top = HEADROOM * max(matters, min(total.max(), TALLEST * matters))
-    table["label"] = [ms_short(ms) for ms in total]
-    table["over"] = total > LABELLED * top
-    table.attrs = {"top_ms": float(top), "position_range": _columns(answer)}
-    return table
+    top = HEADROOM * max(matters, min(max(total), TALLEST * matters))
+    columns |= {
+        "meets_slo": [ms <= q.slo_ms for ms in total],
+        "candidate": [at in answer.candidates for at in columns["position"]],
+        "chosen": [at == answer.plan.split for at in columns["position"]],
+        "label": [ms_short(ms) for ms in total],
+        "over": [ms > LABELLED * top for ms in total],
+    }
+    return Columns(columns=columns, attrs={"top_ms": float(top), "position_range": _range(answer)})
 
 
-def _parts(answer: Answer, grid, level: int, at: np.ndarray, position: np.ndarray) -> pd.DataFrame:
-    """Rows of ``latency_table`` for one level of a grid and those of its columns."""
-    import pandas as pd
-
-    q, splits = answer.question, [grid.splits[i] for i in at]
-    sends = grid.payload_bytes[level, at] > 0
-    table = pd.DataFrame(
-        {
-            "position": position,
-            "split": splits,
-            "travels_as": [grid.travels_as[i] for i in at],
-            "device_ms": grid.device_ms[level, at],
-            "encode_ms": grid.encode_ms[level, at],
-            "uplink_ms": np.where(sends, grid.payload_bytes[level, at] * ms_per_byte(q.uplink_mbps), 0.0),
-            "round_trip_ms": np.where(sends, q.rtt_ms + grid.downlink_ms, 0.0),
-            "cloud_ms": grid.cloud_ms[level, at],
-        }
-    )
-    table["modelled_ms"] = grid.modelled_ms(q.uplink_mbps, q.rtt_ms)[level, at]
-    table["payload_bytes"] = grid.payload_bytes[level, at]
-    table["bytes_are"] = list(map(answer.bytes_are, splits, table["travels_as"]))
-    table["tokens_at_split"] = grid.tokens_at_split[level, at]
-    return table
+def _parts(answer: Answer, grid, level: int, at: list[int], position: list[int]) -> dict[str, list]:
+    """Columns of ``latency_table`` for one level of a grid and some of its splits."""
+    q, splits, carriers = answer.question, [grid.splits[i] for i in at], [grid.travels_as[i] for i in at]
+    payload = grid.payload_bytes[level, at]
+    found = {
+        "device_ms": grid.device_ms[level, at],
+        "encode_ms": grid.encode_ms[level, at],
+        "uplink_ms": np.where(payload > 0, payload * ms_per_byte(q.uplink_mbps), 0.0),
+        "round_trip_ms": np.where(payload > 0, q.rtt_ms + grid.downlink_ms, 0.0),
+        "cloud_ms": grid.cloud_ms[level, at],
+        "modelled_ms": grid.modelled_ms(q.uplink_mbps, q.rtt_ms)[level, at],
+        "payload_bytes": payload,
+    }
+    return {
+        "position": position,
+        "split": splits,
+        "travels_as": carriers,
+        **{name: values.tolist() for name, values in found.items()},
+        "bytes_are": list(map(answer.bytes_are, splits, carriers)),
+        "tokens_at_split": grid.tokens_at_split[level, at].tolist(),
+    }
 
 
-def level_table(answer: Answer) -> pd.DataFrame:
+def level_table(answer: Answer) -> Columns:
     """Every level with the fastest of the splits that were free to choose.
 
     Columns: ``level``, ``modelled_ms``, ``meets_slo``, ``chosen``.
     """
-    import pandas as pd
-
-    levels = np.array(answer.grid.levels)
-    return pd.DataFrame(
-        {
+    levels, least_ms = list(answer.grid.levels), answer.least_ms
+    return Columns(
+        columns={
             "level": levels,
-            "modelled_ms": answer.least_ms,
-            "meets_slo": answer.least_ms <= answer.question.slo_ms,
-            "chosen": levels == answer.plan.level,
+            "modelled_ms": least_ms.tolist(),
+            "meets_slo": (least_ms <= answer.question.slo_ms).tolist(),
+            "chosen": [level == answer.plan.level for level in levels],
         }
     )
 
 
 def accuracy_table(
     answer: Answer, stored: AccuracyTable | None, live: Iterable[dict] = (), real: AccuracyTable | None = None
-) -> pd.DataFrame:
+) -> Columns:
     """Measured accuracy over the levels of the question's schedule, stored and live.
 
     Columns: ``kind`` (``stored``, ``sent`` for what is stored of the plan's cut with what crosses it lossy as it is,
@@ -162,8 +151,6 @@ def accuracy_table(
         live: Rows of `janus.standing.Running.row`, with ``now`` and ``model`` added.
         real: Stored accuracies of a real model, where the model is the demo's.
     """
-    import pandas as pd
-
     family = answer.question.family
     rows = [("sent", one.level, one.top1, one.low, one.high, n, True, model) for one, n, model in _as_sent(answer)]
     for kind, known in (("stored", stored), ("real", real)):
@@ -177,18 +164,19 @@ def accuracy_table(
             rows.append(("live", *values))
     # The first of each kind and level counts; in that order.
     first = {(kind, level, now): (kind, level, *rest, now, model) for kind, level, *rest, now, model in reversed(rows)}
-    columns = ["kind", "level", "top1", "low", "high", "n", "now", "model"]
-    table = pd.DataFrame(sorted(first.values(), key=lambda row: row[:2]), columns=columns).astype({"now": bool})
+    names = ("kind", "level", "top1", "low", "high", "n", "now", "model")
+    ordered = sorted(first.values(), key=lambda row: row[:2])
+    columns: dict[str, list] = {name: [row[at] for row in ordered] for at, name in enumerate(names)}
     # Between two levels of the grid the latency is read off the line between them.
     levels, ms, slo_ms = np.array(answer.grid.levels), answer.least_ms, answer.question.slo_ms
-    table["modelled_ms"] = np.interp(table["level"].astype(float), levels, ms)
-    known = table[["low", "high"]].to_numpy() if len(table) else np.array([0.0, 100.0])
-    table.attrs = {
-        "top1_range": _padded(known.min(), known.max(), least=0.0, most=100.0),
+    columns["modelled_ms"] = np.interp(columns["level"], levels, ms).tolist()
+    low, high = min(columns["low"], default=0.0), max(columns["high"], default=100.0)
+    attrs = {
+        "top1_range": _padded(low, high, least=0.0, most=100.0),
         "level_range": _padded(0.0, max(levels[-1], answer.plan.level) or 1.0),
         "modelled_ms_range": _padded(ms.min(), max(ms.max(), slo_ms if slo_ms <= TALLEST * ms.max() else 0.0)),
     }
-    return table
+    return Columns(columns=columns, attrs=attrs)
 
 
 def _as_sent(answer: Answer) -> list[tuple[RateRow, int, str]]:
