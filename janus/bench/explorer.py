@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -29,8 +31,11 @@ def row_of(case: str, what: str, values: list[float], *, unit: str = "ms", while
     return row
 
 
-def bench_handlers(rounds: int) -> tuple[list[dict], list[dict]]:
-    """Every control's handler, with nothing behind and with accuracy coming in, in turn; what could not be measured."""
+def bench_handlers(rounds: int) -> Iterator[dict]:
+    """Rows of every control's handler, with nothing behind and with accuracy coming in, in turn.
+
+    What could not be measured is a row with a ``reason``.
+    """
     still = Explorer(calibrate=False, live=False)
     moves.idle(still)
     screens = {IDLE: (still, moves.idle)}
@@ -47,20 +52,19 @@ def bench_handlers(rounds: int) -> tuple[list[dict], list[dict]]:
                 processor[name][control] += worked
                 explorer.live.cancel()
                 moves.idle(explorer)
-    rows = [
-        row_of(HANDLER, control, clock[name][control], while_=name)
-        | {"measured_processor_ms": round(float(np.median(processor[name][control])), 2)}
-        for name in screens
-        for control in controls
-    ]
+    for name in screens:
+        for control in controls:
+            worked = round(float(np.median(processor[name][control])), 2)
+            yield row_of(HANDLER, control, clock[name][control], while_=name) | {"measured_processor_ms": worked}
     if BEHIND not in screens:
-        return rows, [{"case": BEHIND, "reason": NO_IMAGES}]
+        yield {"case": BEHIND, "reason": NO_IMAGES}
+        return
     # Each control's own moves are paired; what answers within the clock's grain says nothing about a ratio.
     together = {
         name: [taken for control in controls if min(clock[IDLE][control]) > GRAIN_MS for taken in clock[name][control]]
         for name in screens
     }
-    return [*rows, ratio_row("all handlers", together)], []
+    yield ratio_row("all handlers", together)
 
 
 def ratio_row(what: str, times: dict[str, list[float]]) -> dict:
@@ -75,16 +79,19 @@ def ratio_row(what: str, times: dict[str, list[float]]) -> dict:
 NO_IMAGES = "no trained weights with labelled images on disk: set JANUS_SHARED to a folder that has them"
 
 
-def bench_browser(rounds: int, paints: int) -> tuple[list[dict], list[dict]]:
-    """First paints, keys to figures, and the bandwidth with and without accuracy behind; what could not be measured."""
-    skipped: list[dict] = []
+def bench_browser(rounds: int, paints: int) -> Iterator[dict]:
+    """Rows of first paints, of keys to figures, and of the bandwidth with and without accuracy behind.
+
+    What could not be measured is a row with a ``reason``.
+    """
     with page.chromium() as browser, tempfile.TemporaryDirectory() as home:
-        found = page.first_paints(browser, CHECKOUT, paints)
-        rows = [row_of(PAINT, what, taken, unit="s") for what, taken in found.items()]
+        for what, taken in page.first_paints(browser, CHECKOUT, paints).items():
+            yield row_of(PAINT, what, taken, unit="s")
         server = LabServer(CHECKOUT, Path(home))
         try:
             book = page.open_alone(browser, server, "janus.Explorer(calibrate=False, live=False)")
-            rows += [row_of(KEY, what, taken) for what, taken in page.keys_to_figures(book, rounds).items()]
+            for what, taken in page.keys_to_figures(book, rounds):
+                yield row_of(KEY, what, taken)
             book.close()
             book = page.open_alone(browser, server, page.STREAM)
             if book.page.locator('.janus-controls button:text-is("Evaluate"):enabled').count():
@@ -92,14 +99,14 @@ def bench_browser(rounds: int, paints: int) -> tuple[list[dict], list[dict]]:
                 for _ in bar(range(rounds), unit="round", title="bandwidth"):
                     for name in times:
                         times[name] += page.bandwidth(book, streaming=name == BEHIND)
-                rows += [row_of("key to sentence", "Bandwidth", taken, while_=name) for name, taken in times.items()]
-                rows.append(ratio_row("key to sentence, Bandwidth", times))
+                for name, taken in times.items():
+                    yield row_of("key to sentence", "Bandwidth", taken, while_=name)
+                yield ratio_row("key to sentence, Bandwidth", times)
             else:
-                skipped.append({"case": f"key to sentence, {BEHIND}", "reason": NO_IMAGES})
+                yield {"case": f"key to sentence, {BEHIND}", "reason": NO_IMAGES}
             book.close()
         finally:
             server.close()
-    return rows, skipped
 
 
 def line_of(row: dict) -> str:
@@ -128,14 +135,15 @@ def command(rounds, paints, browser, as_json, out):
     Accuracy needs weights and images on disk.
     """
     check_out(out)
-    rows, skipped = bench_handlers(rounds)
-    if browser:
-        more, missing = bench_browser(rounds, paints)
-        rows, skipped = rows + more, skipped + missing
-    else:
-        skipped.append({"case": "in Chromium", "reason": "not asked for: give --browser"})
-    for row in rows:
-        click.echo(line_of(row), err=as_json)
-    for one in skipped:
-        click.echo(f"not measured: {one['case']}: {one['reason']}.", err=True)
+    rows: list[dict] = []
+    skipped: list[dict] = []
+    asked = bench_browser(rounds, paints) if browser else [{"case": "in Chromium", "reason": "give --browser"}]
+    # Said as they come, since all of it takes minutes.
+    for row in chain(bench_handlers(rounds), asked):
+        if "reason" in row:
+            skipped.append(row)
+            click.echo(f"not measured: {row['case']}: {row['reason']}.", err=True)
+        else:
+            rows.append(row)
+            click.echo(line_of(row), err=as_json)
     emit(document(rows, skipped, rounds=rounds, paints=paints), as_json=as_json, out=out)

@@ -107,6 +107,8 @@ REST = """(selector) => new Promise((rested) => {
     };
     end();
 })"""
+# What it changes in the figures is the accuracy that is measured from then on.
+LATE = "follow the controls"
 KEYS = {"slider": ("ArrowRight", "ArrowLeft"), "menu": ("ArrowDown", "ArrowUp"), "tick": ("Space", "Space")}
 
 
@@ -172,20 +174,22 @@ def _whole_screen(book: Book) -> float:
     return book.page.evaluate("window.janusWhole")
 
 
-def keys_to_figures(book: Book, rounds: int) -> dict[str, list[float]]:
+def keys_to_figures(book: Book, rounds: int) -> Iterator[tuple[str, list[float]]]:
     """Milliseconds from a key to the last repainted figure, for each control that a key moves; back and forth.
 
     A control that changes no figure at this place has no times.
     """
-    times: dict[str, list[float]] = {}
-    for _ in bar(range(rounds), unit="round", title="keys"):
-        for number, (name, kind) in enumerate(book.page.evaluate(FIND)):
-            for key in KEYS[kind]:
-                book.page.wait_for_function(QUIET, timeout=WAIT_MS)
-                book.page.evaluate(REST, ".janus-stage")
-                taken = press(book, f'[data-bench="{number}"]', key, FIGURES)
-                times.setdefault(name, []).extend([] if taken is None else [taken])
-    return times
+    controls = [
+        (at, name, kind) for at, (name, kind) in enumerate(book.page.evaluate(FIND)) if not name.startswith(LATE)
+    ]
+    for number, name, kind in bar(controls, unit="control", title="keys"):
+        times = []
+        for key in KEYS[kind] * rounds:
+            book.page.wait_for_function(QUIET, timeout=WAIT_MS)
+            book.page.evaluate(REST, ".janus-stage")
+            taken = press(book, f'[data-bench="{number}"]', key, FIGURES)
+            times += [] if taken is None else [taken]
+        yield name, times
 
 
 def press(book: Book, what: str, key: str, watched: str) -> float | None:

@@ -72,13 +72,16 @@ class Bar(ipywidgets.VBox):
         name, self._taught = self.lesson.value, ""
         if name == NONE:
             return
+        before = self.says.value
+        # First, since the figures have less room below a text, and would else be drawn twice.
+        self._say(f"<b>{html.escape(name)}.</b> {html.escape(self._known[name].teaches)}")
         try:
             self._restore(self._known[name].state)
         except Exception:
             self.lesson.put(NONE)
+            self._say(before)
             raise
         self._taught = self._shown
-        self._say(f"<b>{html.escape(name)}.</b> {html.escape(self._known[name].teaches)}")
 
     def _pasted(self, change) -> None:
         if self._syncing:

@@ -141,8 +141,8 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
             self.panel.split.put(answer.plan.split)
         self._follow()
         self.desk.follow(self._workbench, answer)
-        self._outline()
         self._show()
+        self._outline()
 
     def _machines_changed(self) -> None:
         if self.panel.model.value is not self.source:
@@ -168,7 +168,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
             self.subject = None
             self._loading.cancel()
             self._doing = f"loading {source.title}" if source.weights != "none" else ""
-            self.stage.outline(None, self._why_no_tokens())
+            self.stage.forget(self._why_no_tokens())
         usual = self._machines.usual(source.name)
         self._on(device or usual[0], cloud or usual[1])
         self.stage.block.value = self._workbench.geometry.depth
