@@ -57,6 +57,8 @@ def test_what_is_shipped_is_what_it_says(path):
         assert one["token_blocks"] <= own.token_blocks
         assert one["tokens_at_cut"] <= own.tokens[one["split"]]
         assert one["better"] or tuple(one["removed"]) == own.removed
+        sure = one["difference_ci95"][1] < 0 < one["agreement_difference_ci95"][0]
+        assert sure or not one["better"]
 
 
 def test_something_is_shipped():
