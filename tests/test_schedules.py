@@ -19,7 +19,8 @@ from janus.demo import MODEL as DEMO
 from janus.errors import JanusError
 from janus.geometry import find_geometry
 from janus.grid import GridSettings, PlanGrid
-from janus.schedule import MergeSchedule
+from janus.rates import stored_rates
+from janus.schedule import FAMILIES, MergeSchedule
 from janus.schedules import find_schedule, load_schedules, read_document, searched
 from janus.transform import read_codebook
 from janus.transform.shelf import shipped_codebook
@@ -57,6 +58,17 @@ def test_what_is_shipped_is_what_it_says(path):
         assert one["token_blocks"] <= own.token_blocks
         assert one["tokens_at_cut"] <= own.tokens[one["split"]]
         assert one["better"] or tuple(one["removed"]) == own.removed
+        sure = one["difference_ci95"][1] < 0 < one["agreement_difference_ci95"][0]
+        assert sure or not one["better"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_rates_name_only_finds(path):
+    """What has become the paper's own has no rates under its old name, which were those of other counts."""
+    rates = stored_rates(path.stem)
+    finds = {one.name for one in searched(path.stem) if one.better}
+
+    assert rates is None or {row.schedule for row in rates.rows} <= {*FAMILIES, *finds}
 
 
 def test_something_is_shipped():

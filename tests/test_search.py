@@ -3,11 +3,12 @@
 import json
 import math
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from vits import build
@@ -34,7 +35,7 @@ from janus.search import (
     read_pictures,
 )
 from janus.search.answers import through
-from janus.search.document import front
+from janus.search.document import entry, front
 from janus.search.race import mean_interval, race
 from janus.search.shape import deal
 from janus.vit import open_vit
@@ -170,12 +171,13 @@ def test_an_interval_of_a_mean():
 
 
 BUDGET = Budget.of(MergeSchedule(level=0.5), 4, TINY)
+LITTLE = Effort(shapes=6, neighbours=3)
 
 
 def test_a_search_finds_what_is_nearer():
     """It comes nearer to a schedule of the family than the even one does, and says that it is better."""
     best = counts(Shape(at_cut=0.9, before=-1.5, after=1.5), BUDGET, TINY)
-    judges = Fake(best, noise=0.05)
+    judges = Fake(best, noise=0.05, agree_below=2.0)
 
     found = hunt(BUDGET, TINY, judges, 8, 16)
 
@@ -218,6 +220,62 @@ def test_a_find_must_not_guess_less_well():
     found = [hunt(BUDGET, TINY, kind(best, agree_below=2.0), 8, 16).better for kind in (Fake, Contrary)]
 
     assert found == [True, False]
+
+
+class Counted(Fake):
+    """Nearer by far, and of 200 pictures the first guesses of some are won, of others lost, in both views alike."""
+
+    def __init__(self, gained, lost):
+        super().__init__(counts(Shape(at_cut=0.9, before=-1.5, after=1.5), BUDGET, TINY))
+        self.gained, self.lost = gained, lost
+
+    def agrees(self, removed, batches):
+        picture = np.concatenate([np.arange(25) + 25 * (batch % 8) for batch in batches])
+        own = removed == TINY.plan(BUDGET.like).removed
+        return picture >= self.gained if own else picture < 200 - self.lost
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "better"), [(0, 0, False), (1, 0, False), (9, 8, False), (9, 4, False), (4, 9, False),
+                                   (12, 3, True)],
+)  # fmt: skip
+def test_a_find_must_surely_guess_better(gained, lost, better):
+    """As many or a few more equal first guesses, which could be chance, are not enough, however much nearer it is."""
+    found = hunt(BUDGET, TINY, Counted(gained, lost), 8, 16)
+
+    assert found.difference_ci95[1] < 0
+    assert (found.better, found.shape is None) == (better, not better)
+    assert (found.plan.removed == TINY.plan(BUDGET.like).removed) == (not better)
+
+
+@given(gained=st.integers(0, 100), lost=st.integers(0, 100))
+@settings(max_examples=20)
+def test_first_guesses_are_counted_picture_by_picture(gained, lost):
+    """The difference is that of the counts, in points; a second view that says the same narrows no interval."""
+    once, twice = (hunt(BUDGET, TINY, Counted(gained, lost), 8, batches, effort=LITTLE) for batches in (8, 16))
+
+    assert once.agreement_difference == pytest.approx((gained - lost) / 2)
+    assert once.agreement_difference_ci95 == twice.agreement_difference_ci95
+    low, high = once.agreement_difference_ci95
+    assert low <= once.agreement_difference <= high
+    assert once.better == (low > 0)
+
+
+def test_a_document_tells_how_far_first_guesses_differ():
+    """Beside the difference in nats, whether or not the find stands; both are null where there is nothing to compare
+    with."""
+    like = hunt(BUDGET, TINY, Counted(9, 4), 8, 16)
+    alone = hunt(replace(BUDGET, like=None), TINY, Counted(9, 4), 8, 16)
+
+    told = [entry(found, TINY, 90.0, {}) for found in (like, alone)]
+
+    assert told[0]["agreement_difference"] == 2.5
+    assert told[0]["agreement_difference_ci95"][0] < 0 < told[0]["agreement_difference_ci95"][1]
+    assert [told[1]["agreement_difference"], told[1]["agreement_difference_ci95"], told[1]["better"]] == [
+        None,
+        None,
+        True,
+    ]
 
 
 points = st.builds(
@@ -273,7 +331,6 @@ def test_shared_blocks_change_nothing(loaded):
 
 
 SMALL_BUDGET = Budget.of(MergeSchedule(family="constant", level=12), 2, SMALL)
-LITTLE = Effort(shapes=6, neighbours=3)
 
 
 def test_a_killed_search_goes_on_to_the_same_end(loaded, pictures, tmp_path):

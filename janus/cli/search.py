@@ -60,8 +60,8 @@ def command(
     A schedule is judged without labels: by the mean Kullback-Leibler divergence of the answers from the unmerged
     model's, over the pictures and their mirror images. Shapes of three numbers (tokens at the cut, how the burst before
     it leans, how the slope behind it leans) are drawn, made into counts within the budget and raced: whoever is surely
-    behind sees no more pictures. A find that does not beat the budget's own schedule by a margin with 95 % confidence,
-    or agrees less often with the unmerged model's first guess, gives way to it.
+    behind sees no more pictures. A find gives way to the budget's own schedule unless, both with 95 % confidence, it
+    is nearer by a margin and more often guesses first what the unmerged model does.
 
     Ctrl-C ends it and keeps the journal; the same command with --resume goes on. Never test a schedule on the pictures
     that it was chosen by: `janus bench schedules` refuses that.
@@ -191,12 +191,15 @@ def tell_skip(skip) -> None:
 def line(row: dict) -> str:
     """One answer for people."""
     what = "found" if row["better"] else "nothing surely better than its budget's own"
-    beside = ""
+    beside = again = ""
     if row["difference"] is not None:
         low, high = row["difference_ci95"]
         beside = f"; the best find less {row['like']['schedule']} {row['like']['level']:g}: {row['difference']:+.3f} "
         beside += f"[{low:+.3f} … {high:+.3f}]"
+        low, high = row["agreement_difference_ci95"]
+        again = f" ({row['agreement_difference']:+.1f} points [{low:+.1f} … {high:+.1f}])"
     return (
         f"{row['name']}: {what}, {row['removed']}, {row['token_blocks']} token-blocks, {row['tokens_at_cut']} tokens "
         f"at cut {row['split']}, divergence {row['divergence']:.3f}{beside}, agreement {row['agreement']:.1f} %"
+        f"{again}"
     )

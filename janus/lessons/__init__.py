@@ -9,9 +9,9 @@ from janus.lessons.byte_figures import (
     standing_figure,
     trace_figure,
 )
-from janus.lessons.bytes import claim_table, codec_table, equal_table, front_table, plain_table, searched_table
+from janus.lessons.bytes import claim_table, codec_table, early_table, equal_table, front_table, plain_table
 from janus.lessons.figures import activation_figure, best_split_figure, share_figure, stack_figure
-from janus.lessons.gains import gain_table, gain_words, trace_table
+from janus.lessons.gains import coded_table, gain_table, gain_words, trace_table
 from janus.lessons.merged import (
     answer_table,
     crossing_table,
@@ -58,12 +58,14 @@ __all__ = [
     "candidate_table",
     "claim_table",
     "codec_table",
+    "coded_table",
     "component_figure",
     "component_table",
     "count_table",
     "crossing_table",
     "demo_codebook",
     "demo_picture",
+    "early_table",
     "equal_payload",
     "equal_table",
     "error_figure",
@@ -86,7 +88,6 @@ __all__ = [
     "random_model",
     "rate_figure",
     "running_table",
-    "searched_table",
     "sent_table",
     "share_figure",
     "share_table",

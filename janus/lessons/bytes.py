@@ -166,8 +166,8 @@ def equal_table(table: pd.DataFrame) -> pd.DataFrame:
     return joined
 
 
-def searched_table(table: pd.DataFrame, model: str, splits: tuple[int, ...]) -> pd.DataFrame:
-    """Ways that lose at most a point at early splits, those of searched schedules among them, from the rate table.
+def early_table(table: pd.DataFrame, model: str, splits: tuple[int, ...]) -> pd.DataFrame:
+    """Ways that lose at most a point at early splits, of searched schedules too if they do, from the rate table.
 
     Args:
         table: From `codec_table`, for the pictures that they are held against.

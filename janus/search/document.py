@@ -70,6 +70,8 @@ def entry(found: Found, geometry: ModelGeometry, agreement: float, made: dict) -
         "divergence_ci95": ends(found.ci95),
         "difference": None if found.difference is None else round(found.difference, 5),
         "difference_ci95": ends(found.difference_ci95),
+        "agreement_difference": None if found.agreement_difference is None else round(found.agreement_difference, 5),
+        "agreement_difference_ci95": ends(found.agreement_difference_ci95),
         "agreement": round(agreement, 3),
         "made": made,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,12 +50,17 @@ class Found:
         budget: That was kept to.
         plan: The answer: the best schedule, or that of the budget where none is surely better.
         shape: Of the best schedule; None where it is that of the budget.
-        better: Whether the answer is a find: nearer by the margin with 95 % confidence, and with no fewer pictures on
-            which the first guess is the unmerged model's.
+        better: Whether the answer is a find: with 95 % confidence it is nearer by the margin, and its first guess is
+            the unmerged model's more often. What is claimed of a find is its first guesses, so they decide, too. (At
+            first no fewer equal guesses were enough. Then two of ten finds had one test picture less right than the
+            schedule that they stood for, and this rule was made stricter, for all.)
         divergence: Mean over the calibration pictures, in nats, of the answer.
         ci95: 95 % interval of `divergence`.
         difference: Mean divergence of the best find less that of the budget's schedule; None without one.
         difference_ci95: 95 % interval of `difference`.
+        agreement_difference: Share of pictures on which the first guess is the unmerged model's, of the best find less
+            that of the budget's schedule, in percentage points; None without one.
+        agreement_difference_ci95: 95 % interval of `agreement_difference`.
         finalists: All that saw every picture, the best first.
     """
 
@@ -67,6 +72,8 @@ class Found:
     ci95: tuple[float, float]
     difference: float | None
     difference_ci95: tuple[float, float] | None
+    agreement_difference: float | None
+    agreement_difference_ci95: tuple[float, float] | None
     finalists: tuple[Removed, ...]
 
 
@@ -123,20 +130,22 @@ def hunt(
     everything = range(batches)
     judges.ask([*best, *([like] if like else [])], everything)
 
-    def of_pictures(removed: Removed) -> Float[np.ndarray, " pictures"]:
+    def of_pictures(measure: Callable, removed: Removed) -> Float[np.ndarray, " pictures"]:
         """Mean over the views of each picture: views of one picture are no more independent than it is."""
-        views = [judges.divergence(removed, range(at, at + originals)) for at in range(0, batches, originals)]
+        views = [measure(removed, range(at, at + originals)) for at in range(0, batches, originals)]
         return np.mean(views, axis=0)
 
-    best.sort(key=lambda removed: float(of_pictures(removed).mean()))
-    difference, ends, better = None, None, bool(best)
+    best.sort(key=lambda removed: float(of_pictures(judges.divergence, removed).mean()))
+    difference, ends, agreement, agreement_ends, better = None, None, None, None, bool(best)
     if like is not None and best:
-        apart = of_pictures(best[0]) - of_pictures(like)
+        own = of_pictures(judges.divergence, like)
+        apart = of_pictures(judges.divergence, best[0]) - own
         difference, ends = float(apart.mean()), mean_interval(apart)
-        agree, agreed = (judges.agrees(removed, everything).sum() for removed in (best[0], like))
-        better = bool(ends[1] < -effort.margin * float(of_pictures(like).mean()) and agree >= agreed)
+        more = 100 * (of_pictures(judges.agrees, best[0]) - of_pictures(judges.agrees, like))
+        agreement, agreement_ends = float(more.mean()), mean_interval(more)
+        better = ends[1] < -effort.margin * float(own.mean()) and agreement_ends[0] > 0
     answer = best[0] if better else like
-    seen = of_pictures(answer)
+    seen = of_pictures(judges.divergence, answer)
     return Found(
         budget=budget,
         plan=geometry.plan(MergeSchedule.explicit(answer)),
@@ -146,6 +155,8 @@ def hunt(
         ci95=mean_interval(seen),
         difference=difference,
         difference_ci95=ends,
+        agreement_difference=agreement,
+        agreement_difference_ci95=agreement_ends,
         finalists=tuple(best),
     )
 
