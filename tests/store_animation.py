@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from lab_harness import FLAGS, Book, LabServer, find_chromium
+from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import sync_playwright
 from workbench_page import NOT_BUSY, button, control, menu, restore, says, settled
@@ -58,7 +59,8 @@ class Reel:
         """All frames in one size, with what is said below them."""
         width = max(frame.width for frame, _, _ in self.frames)
         height = max(frame.height for frame, _, _ in self.frames)
-        font = ImageFont.load_default(size=19)
+        # matplotlib brings it, and it has an α.
+        font = ImageFont.truetype(findfont("DejaVu Sans"), 18)
         sheets = []
         for frame, _, text in self.frames:
             sheet = Image.new("RGB", (width, height + STRIP), PAPER)
