@@ -72,7 +72,7 @@ class Journal:
                 self._answers[removed, int(entry["batch"])] = answers
             except (ValueError, TypeError, KeyError) as why:
                 raise JanusError(
-                    f"{self.path}: line {at} is not one of a journal ({why!r}); remove the file and search again."
+                    f"{self.path}: line {at} is not one of a journal ({why!r}); name another --journal."
                 ) from why
         # Only now: a file that is no journal stays as it is.
         if torn:
