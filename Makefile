@@ -2,6 +2,13 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Processes that tests are spread over: one for each core, four at most since each takes a GB; WORKERS=0, and a machine
+# of one core, has them all in pytest's own. A file stays in one process: its fixtures, or its kernel, are made once.
+WORKERS ?= $(shell $(BIN)/python -c 'import os; \
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1; \
+    print(min(cores, 4) if cores > 1 else 0)')
+SPREAD = OMP_NUM_THREADS=1 PYTEST_XDIST_AUTO_NUM_WORKERS=$(WORKERS) $(BIN)/python -m pytest -n auto --dist loadfile \
+    --max-worker-restart 0
 VENV := .venv
 BIN := $(VENV)/bin
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
@@ -31,11 +38,11 @@ lint: $(FOR_TEST)  ## Formatting, lint and types
 	$(BIN)/python -m mypy
 
 test-fast: $(FOR_TEST)  ## Unit and property tests
-	$(BIN)/python -m pytest -m "not browser" $(ARGS)
+	$(SPREAD) -m "not browser" $(ARGS)
 
 test-notebooks: $(FOR_TEST)  ## Every notebook runs, and gives the outputs it is stored with
 ifneq ($(NOTEBOOKS),)
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
+	$(SPREAD) --nbval --nbval-current-env --nbval-sanitize-with tests/sanitize.cfg $(NOTEBOOKS)
 endif
 
 test-browser: $(FOR_TEST)  ## JupyterLab in Chromium

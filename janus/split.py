@@ -27,7 +27,7 @@ def check_split(split: int, depth: int) -> int:
     Raises:
         JanusError: If it is not an integer in 0…depth.
     """
-    if isinstance(split, bool) or int(split) != split or not 0 <= split <= depth:
+    if isinstance(split, bool) or split not in range(depth + 1):
         raise JanusError(
             f"split {split} is beyond the model: give an integer from 0 (cloud-only) to {depth} (device-only)."
         )

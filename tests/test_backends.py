@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from runtime_kit import WAIT_S, half, pixels, removed, unsplit
 from vits import build, images
 
-from janus.backends import BACKENDS, Backend, Part, Plans, open_backend, run_part
+from janus.backends import BACKENDS, Backend, Part, Plans, open_backend, plain, run_part
 from janus.backends import choice as choice_of_backends
 from janus.backends.part import PartModule
 from janus.bench.merge import command as bench_merge
@@ -186,6 +186,37 @@ def test_parts_become_ready_in_the_background(vit, caplog):
     assert plans.ready(numbered(1)) is None  # made first, and so the first to be forgotten
     plans.wait()
     assert backend.made == [1, 13, 3, 4, 2, 1]
+
+
+def test_who_has_a_part_does_not_wait_for_one_that_another_caller_makes(vit):
+    """Where nothing is compiled a part is made by who asks for it, beside the lock; the others go on."""
+    backend = Slow(vit)
+    backend.compiles = False
+    plans = Plans(backend)
+    backend.let.release()
+    first = plans.ready(numbered(1))
+    made, found = [], []
+    maker = threading.Thread(target=lambda: made.append(plans.ready(numbered(2))), daemon=True)
+    other = threading.Thread(target=lambda: found.append(plans.ready(numbered(1))), daemon=True)
+    assert backend.begun.acquire(timeout=WAIT_S)
+    maker.start()
+    assert backend.begun.acquire(timeout=WAIT_S)
+    other.start()
+    other.join(WAIT_S)
+    meanwhile = list(found)
+    backend.let.release()
+    maker.join(WAIT_S)
+
+    assert first is not None and meanwhile == [first]
+    assert made == [plans.ready(numbered(2))]
+
+
+def test_bf16_has_its_copy_before_the_first_part_is_asked_for(monkeypatch):
+    """It is made where the backend is opened, not in the first frame, where many may ask for it at once."""
+    backend = open_backend("bf16", small())
+    monkeypatch.delattr(plain, "deepcopy")
+
+    assert Plans(backend).ready(whole(backend.vit, 4)) is not None
 
 
 def test_device_and_cloud_compute_eagerly_until_their_part_is_ready():

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,13 @@ import pytest
 from PIL import Image
 from runtime_kit import half
 
+from janus.bench import nursery
 from janus.bench.fuzz import decoder, noise_codebook, transform
 from janus.bench.mutations import mutants, seeds, transform_mutants, transform_seeds
 from janus.bench.pictures import noise_picture
 from janus.cli import main
 from janus.codec import decode
+from janus.errors import JanusError
 from janus.figures.measured import agreement_figure, run_figure
 from janus.runtime.agreement import _for_figures
 from janus.runtime.netns import ShapedNamespaces, why_not_here
@@ -81,6 +84,35 @@ def test_namespaces_are_shaped_and_go_again():
     assert "tbf" in said.stdout and "rate 10455Kbit" in said.stdout
     assert spaces.far_host in reached.stdout
     assert not names & set(left)
+
+
+def test_a_process_of_the_nursery_is_killed_once(monkeypatch):
+    """Where no next one can be forked, leaving it kills nobody: by then the number may be another's."""
+    killed, said = [], []
+
+    class Deaf:
+        def __init__(self, *_):
+            pass
+
+        def wait_ready(self, _):
+            return {}
+
+        def do(self, command, **facts):
+            said.append(command)
+            if said.count("fork") == 2:
+                raise JanusError("the nursery does not answer within 10 s: close this pair.")
+            return {"pid": 4711}
+
+        def stop(self):
+            said.append("stop")
+
+    monkeypatch.setattr(nursery, "Child", Deaf)
+    monkeypatch.setattr(nursery.os, "kill", lambda pid, _: killed.append(pid))
+    with pytest.raises(JanusError, match="does not answer"), nursery.Nursery("m", Path("w"), "localhost:1") as one:
+        one.kill()
+
+    assert killed == [4711]
+    assert said == ["fork", "bury", "fork", "stop"]
 
 
 def test_the_agreement_figure_shows_each_combination_with_its_error():

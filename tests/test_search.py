@@ -401,6 +401,25 @@ def test_a_journal_is_not_overwritten_nor_mixed(tmp_path):
         Journal(path, {"model": "a"}, resume=True)
 
 
+def test_a_file_that_is_no_journal_stays_as_it_is(tmp_path):
+    """What a killed run has torn off is cut away, but only from a journal of this very search."""
+    other, mine = tmp_path / "notes", tmp_path / "journal"
+    other.write_text("Dear diary,\nno newline here")
+    with pytest.raises(JanusError, match="line 1 is not one of a journal"):
+        Journal(other, {"model": "a"}, resume=True)
+    Journal(mine, {"model": "a"})
+    whole = mine.read_text()
+    mine.write_text(whole + '{"remov')
+    with pytest.raises(JanusError, match="of another search"):
+        Journal(mine, {"model": "b"}, resume=True)
+    torn = mine.read_text()
+    Journal(mine, {"model": "a"}, resume=True)
+
+    assert other.read_text() == "Dear diary,\nno newline here"
+    assert torn == whole + '{"remov'
+    assert mine.read_text() == whole
+
+
 def test_a_picture_is_known_again(loaded, pictures, tmp_path):
     """Smaller, squashed and as a JPEG it is still the same, and refused; others are not."""
     scribbles(tmp_path, 4, seed=1)

@@ -32,7 +32,7 @@ def test_default_candidates():
     assert fine_to_coarse(24) == (0, 1, 2, 3, 4, 6, 9, 12, 16, 21, 24)
 
 
-@pytest.mark.parametrize("split", [-1, 13, 2.5, True])
+@pytest.mark.parametrize("split", [-1, 13, 2.5, True, float("nan"), float("inf"), "4", None])
 def test_a_split_beyond_the_depth_is_refused(split):
     """The sentence names the split and the range."""
     with pytest.raises(JanusError, match=r"split .* from 0 \(cloud-only\) to 12 \(device-only\)"):

@@ -46,24 +46,30 @@ class Plans:
                 return run
             if part in self._failed:
                 return None
-            if not self.backend.compiles:
-                return self._keep(part, self.backend.prepare(part))
-            self._asked += 1
-            times, _ = self._waiting.get(part, (0, 0))
-            self._waiting[part] = (times + 1, self._asked)
-            if len(self._waiting) > MOST_WAITING:
-                del self._waiting[min(self._waiting, key=self._waiting.__getitem__)]
-            if self._thread is None:
-                # No daemon: at the interpreter's end a compiler must not be cut off in its native code.
-                self._thread = threading.Thread(target=self._work, name="janus-compile")
-                self._thread.start()
-        return None
+            if self.backend.compiles:
+                self._ask(part)
+                return None
+        # Made here, and beside the lock: nobody waits for another's part. Two made at once do no harm.
+        run = self.backend.prepare(part)
+        with self._lock:
+            return self._keep(part, run)
 
     def wait(self) -> None:
         """Until nothing is being made ready."""
         thread = self._thread
         if thread is not None:
             thread.join()
+
+    def _ask(self, part: Part) -> None:
+        self._asked += 1
+        times, _ = self._waiting.get(part, (0, 0))
+        self._waiting[part] = (times + 1, self._asked)
+        if len(self._waiting) > MOST_WAITING:
+            del self._waiting[min(self._waiting, key=self._waiting.__getitem__)]
+        if self._thread is None:
+            # No daemon: at the interpreter's end a compiler must not be cut off in its native code.
+            self._thread = threading.Thread(target=self._work, name="janus-compile")
+            self._thread.start()
 
     def _work(self) -> None:
         while (part := self._next()) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from functools import cached_property, partial
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,9 +30,10 @@ class Bf16(Backend):
     name = "bf16"
     compiles = False
 
-    @cached_property
-    def _copy(self) -> OpenViT:
-        return open_vit(deepcopy(self.vit.model).bfloat16())
+    def __init__(self, vit: OpenViT):
+        super().__init__(vit)
+        # Now, not in the first frame.
+        self._copy = open_vit(deepcopy(vit.model).bfloat16())
 
     def prepare(self, part: Part) -> Runner:
         module = PartModule(self._copy, part)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 import numpy as np
-import torch
 
 from janus.bench.pictures import noise_picture
+from janus.bench.worker import unsplit
 from janus.cli.common import check_out, document, emit
 from janus.errors import JanusError
 from janus.grid import GridSettings, PlanGrid
@@ -21,7 +21,6 @@ from janus.runtime.fixed import FixedPlan
 from janus.runtime.local import LocalCompute
 from janus.runtime.pair import LocalPair
 from janus.runtime.runs import prepare
-from janus.schedule import MergeSchedule
 from janus.split import Plan
 
 FAMILY = "declining"
@@ -61,11 +60,11 @@ def command(name, weights, images, limit, levels, codec, threads, as_json, out):
         device = Device(pair.line, LocalCompute(half))
         with bar(total=len(levels) * len(splits) * len(shots), unit="frame") as shown:
             for level in levels:
-                unsplit = [_unsplit(half, shot.pixels, level) for shot in shots]
+                whole = [unsplit(half, shot.pixels, FAMILY, level) for shot in shots]
                 for split in splits:
                     policy = FixedPlan(grid, Plan(level=level, split=split))
                     same = answered = 0
-                    for shot, expected in zip(shots, unsplit, strict=True):
+                    for shot, expected in zip(shots, whole, strict=True):
                         result = device.run(policy.decide(0.0, NEVER_MS), shot.pixels, NEVER_MS)
                         same += np.array_equal(expected, result.logits)
                         answered += result.answered_by == ("device" if split == half.vit.depth else "cloud")
@@ -82,9 +81,3 @@ def command(name, weights, images, limit, levels, codec, threads, as_json, out):
     emit(document(rows, model=half.name, codec=codec, words=words), as_json=as_json, out=out)
     if exact < frames or planned < frames:
         raise JanusError("not every answer is the unsplit one, or came from where the plan says: see the rows.")
-
-
-def _unsplit(half, pixels, level: float) -> np.ndarray:
-    with torch.inference_mode():
-        schedule = MergeSchedule(family=FAMILY, level=level)
-        return half.vit(half.preprocess.normalise(pixels[None]), schedule)[0].float().numpy()

@@ -59,8 +59,11 @@ class Nursery:
         return time.perf_counter()
 
     def _bury(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        self._child.do("bury", pid=self.pid)
+        # Forgotten first: where no next one comes, nobody else may get this number, nor the group of processes (0).
+        pid, self.pid = self.pid, 0
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            self._child.do("bury", pid=pid)
 
     def _fork(self) -> None:
         self.pid = self._child.do("fork", listen=self._listen)["pid"]

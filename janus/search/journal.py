@@ -61,8 +61,6 @@ class Journal:
 
     def _read(self, head: dict) -> None:
         whole, newline, torn = self.path.read_bytes().rpartition(b"\n")
-        if torn:
-            os.truncate(self.path, len(whole) + len(newline))
         for at, line in enumerate(whole.decode("utf-8", errors="replace").split("\n"), start=1):
             try:
                 entry = parse_json(line)
@@ -74,8 +72,11 @@ class Journal:
                 self._answers[removed, int(entry["batch"])] = answers
             except (ValueError, TypeError, KeyError) as why:
                 raise JanusError(
-                    f"{self.path}: line {at} is not one of a journal ({why!r}); remove the file and search again."
+                    f"{self.path}: line {at} is not one of a journal ({why!r}); name another --journal."
                 ) from why
+        # Only now: a file that is no journal stays as it is.
+        if torn:
+            os.truncate(self.path, len(whole) + len(newline))
 
     def _check_head(self, found: dict, wanted: dict) -> None:
         other = [key for key in wanted if not isinstance(found, dict) or found.get(key) != wanted[key]]

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -218,10 +219,11 @@ class _Run:
         save_state(self.path, self.student, self.optimisers, self.facts())
 
 
+@cache
 def bfloat16_is_faster() -> bool:
     """Whether this CPU multiplies faster in bfloat16 than in float32; without units for it it is fourteen times slower.
 
-    Asked by trying, since no flag of torch tells.
+    Asked by trying, since no flag of torch tells; once in a process, where a stopped run then goes on as it began.
     """
     fastest = {}
     for dtype in (torch.float32, torch.bfloat16):
