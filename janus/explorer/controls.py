@@ -174,9 +174,11 @@ class Choice(ipywidgets.Dropdown):
         """Set the choice, and what there is to choose from, without telling anyone."""
         self._syncing = True
         try:
-            if options is not None:
-                self.options = options
-            self.value = value
+            # In one message: a page that changes its model has enough of them.
+            with self.hold_sync():
+                if options is not None:
+                    self.options = options
+                self.value = value
         finally:
             self._syncing = False
 
