@@ -20,8 +20,8 @@ LOW, HIGH = np.array([0.7, -4.0, -4.0]), np.array([1.0, 3.0, 4.0])
 # How far neighbours lie in each generation behind the first, as a share of the ranges.
 STEPS = (0.12, 0.05)
 KEPT = 2
-# Standard errors of 95 % confidence in 15 intervals at once (Bonferroni): three cuts and five levels are a usual search.
-# Where each interval holds with 95 % by itself, all 15 hold in about every second search only.
+# Standard errors of 95 % confidence in 15 intervals at once (Bonferroni): a usual search has three cuts and five
+# levels. Where each interval holds with 95 % by itself, all 15 hold in about every second search only.
 SURE = 2.935
 
 

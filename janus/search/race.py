@@ -58,6 +58,6 @@ def race(
 
 
 def mean_interval(values: Float[np.ndarray, " n"], z: float = Z95) -> tuple[float, float]:
-    """Interval of a mean, by the normal approximation: ``z`` standard errors to both sides, which are 95 % by default."""
+    """Interval of a mean, by the normal approximation: ``z`` standard errors to both sides, by default for 95 %."""
     half = z * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
     return float(values.mean()) - half, float(values.mean()) + half
