@@ -19,9 +19,11 @@ from janus.demo import MODEL as DEMO
 from janus.errors import JanusError
 from janus.geometry import find_geometry
 from janus.grid import GridSettings, PlanGrid
+from janus.paired import Z95
 from janus.rates import stored_rates
 from janus.schedule import FAMILIES, MergeSchedule
 from janus.schedules import find_schedule, load_schedules, read_document, searched
+from janus.search.hunt import SURE
 from janus.transform import read_codebook
 from janus.transform.shelf import shipped_codebook
 
@@ -58,8 +60,9 @@ def test_what_is_shipped_is_what_it_says(path):
         assert one["token_blocks"] <= own.token_blocks
         assert one["tokens_at_cut"] <= own.tokens[one["split"]]
         assert one["better"] or tuple(one["removed"]) == own.removed
-        sure = one["difference_ci95"][1] < 0 < one["agreement_difference_ci95"][0]
-        assert sure or not one["better"]
+        low, high = one["agreement_difference_ci95"]
+        agrees = one["agreement_difference"] > SURE / Z95 * (high - low) / 2
+        assert (one["difference_ci95"][1] < 0 and agrees) or not one["better"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -210,15 +213,15 @@ def test_from_a_search_to_its_test(tmp_path, monkeypatch, capsys):
 def test_searched_schedules_are_measured_under_their_names():
     """Several in one run of `janus bench codec` stay apart, and a row says name and level as a rate table has them."""
     book = read_codebook(shipped_codebook(VIT))
-    grid = grid_of(("cut4-0.5", "cut4-0.45", "declining=0.4"), (4,), (1.0,), (), "tokens", False, False, book)
+    grid = grid_of(("cut4-0.5", "cut6-0.5", "declining=0.4"), (4,), (1.0,), (), "tokens", False, False, book)
     tallies = {f"{name}|4|transform1": Tally(hits=[True], sizes=[9], encode_s=[0.1], decode_s=[0.1])
                for name in grid.schedules}  # fmt: skip
     _, ways = ways_of(grid, tallies | {UNMERGED: Tally(hits=[True])})
 
-    assert list(grid.schedules) == ["cut4-0.5", "cut4-0.45", "declining 0.4"]
-    assert grid.schedules["cut4-0.45"] == find_schedule("cut4-0.45", VIT)
+    assert list(grid.schedules) == ["cut4-0.5", "cut6-0.5", "declining 0.4"]
+    assert grid.schedules["cut6-0.5"] == find_schedule("cut6-0.5", VIT)
     assert [(way.row["schedule"], way.row["level"], way.row["split"]) for way in ways] == [
-        ("cut4-0.5", 1.0, 4), ("cut4-0.45", 1.0, 4), ("declining", 0.4, 4)
+        ("cut4-0.5", 1.0, 4), ("cut6-0.5", 1.0, 4), ("declining", 0.4, 4)
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import statistics
 import threading
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from janus.data import open_images
 from janus.errors import JanusError
 from janus.geometry import ModelGeometry, find_geometry
 from janus.models import LoadedModel
+from janus.paired import Z95
 from janus.preprocess import preprocess_for
 from janus.profile import derive_profile
 from janus.schedule import MergeSchedule
@@ -36,6 +38,7 @@ from janus.search import (
 )
 from janus.search.answers import through
 from janus.search.document import entry, front
+from janus.search.hunt import SURE
 from janus.search.race import mean_interval, race
 from janus.search.shape import deal
 from janus.vit import open_vit
@@ -164,10 +167,18 @@ def test_who_is_surely_behind_leaves_the_race():
 
 
 def test_an_interval_of_a_mean():
-    """The textbook's: 1.96 standard errors to both sides."""
-    low, high = mean_interval(np.array([1.0, 2.0, 3.0, 4.0]))
+    """The textbook's: 1.96 standard errors to both sides, or as many as are asked for."""
+    values = np.array([1.0, 2.0, 3.0, 4.0])
 
-    assert (round(low, 3), round(high, 3)) == (1.235, 3.765)
+    assert np.round(mean_interval(values), 3).tolist() == [1.235, 3.765]
+    assert np.round(mean_interval(values, 3.0), 3).tolist() == [0.564, 4.436]
+
+
+def test_sure_is_95_percent_shared_among_the_cells_of_a_usual_search():
+    """Three cuts and five levels; by another way than the constant was: the normal distribution's own quantile."""
+    expected = statistics.NormalDist().inv_cdf(1 - 0.05 / (3 * 5) / 2)
+
+    assert expected == pytest.approx(SURE, abs=5e-4)
 
 
 BUDGET = Budget.of(MergeSchedule(level=0.5), 4, TINY)
@@ -237,7 +248,7 @@ class Counted(Fake):
 
 @pytest.mark.parametrize(
     ("gained", "lost", "better"), [(0, 0, False), (1, 0, False), (9, 8, False), (9, 4, False), (4, 9, False),
-                                   (12, 3, True)],
+                                   (12, 3, False), (16, 3, True)],
 )  # fmt: skip
 def test_a_find_must_surely_guess_better(gained, lost, better):
     """As many or a few more equal first guesses, which could be chance, are not enough, however much nearer it is."""
@@ -246,6 +257,18 @@ def test_a_find_must_surely_guess_better(gained, lost, better):
     assert found.difference_ci95[1] < 0
     assert (found.better, found.shape is None) == (better, not better)
     assert (found.plan.removed == TINY.plan(BUDGET.like).removed) == (not better)
+
+
+def test_a_find_is_sure_in_all_cells_at_once():
+    """12 first guesses won and 3 lost are 2.4 standard errors: enough for one cell alone, and no find among 15. The
+    document still tells the 95 % interval of the cell itself."""
+    found = hunt(BUDGET, TINY, Counted(12, 3), 8, 16)
+    low, high = found.agreement_difference_ci95
+
+    errors = found.agreement_difference / ((high - low) / 2 / Z95)
+    assert Z95 < 2.3 < errors < 2.4 < SURE
+    assert low > 0
+    assert (found.better, found.plan.removed) == (False, TINY.plan(BUDGET.like).removed)
 
 
 @given(gained=st.integers(0, 100), lost=st.integers(0, 100))
@@ -258,7 +281,7 @@ def test_first_guesses_are_counted_picture_by_picture(gained, lost):
     assert once.agreement_difference_ci95 == twice.agreement_difference_ci95
     low, high = once.agreement_difference_ci95
     assert low <= once.agreement_difference <= high
-    assert once.better == (low > 0)
+    assert once.better == (once.agreement_difference > SURE / Z95 * (high - low) / 2)
 
 
 def test_a_document_tells_how_far_first_guesses_differ():

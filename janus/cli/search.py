@@ -60,8 +60,8 @@ def command(
     A schedule is judged without labels: by the mean Kullback-Leibler divergence of the answers from the unmerged
     model's, over the pictures and their mirror images. Shapes of three numbers (tokens at the cut, how the burst before
     it leans, how the slope behind it leans) are drawn, made into counts within the budget and raced: whoever is surely
-    behind sees no more pictures. A find gives way to the budget's own schedule unless, both with 95 % confidence, it
-    is nearer by a margin and more often guesses first what the unmerged model does.
+    behind sees no more pictures. A find gives way to the budget's own schedule unless it surely is nearer by a margin
+    (95 %) and surely guesses first more often what the unmerged model does (95 % in all of 15 cells at once).
 
     Ctrl-C ends it and keeps the journal; the same command with --resume goes on. Never test a schedule on the pictures
     that it was chosen by: `janus bench schedules` refuses that.

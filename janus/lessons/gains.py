@@ -7,10 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from janus.errors import JanusError
-from janus.lessons.bytes import TRANSFORM, about, stored_document
-from janus.rates import find_rates
-from janus.schedules import searched
-from janus.units import BYTES_PER_KB
+from janus.lessons.bytes import about, stored_document
 
 SCHEDULES = "measured-schedules"
 
@@ -75,44 +72,6 @@ def gain_words(table: pd.DataFrame) -> list[str]:
                 f"is the unmerged model's in {row.searched_agreement:.1f} % against {row.compared_agreement:.1f} %"
             )
     return lines
-
-
-def coded_table(model: str) -> pd.DataFrame:
-    """Searched schedules in the transform beside those that they stand for, at equal splits and steps: stored rates.
-
-    Args:
-        model: Full tag.
-
-    Returns:
-        ``searched``, ``split``, ``step``, ``payload_kb`` and ``top1_percent`` of both (the other's begin with
-        ``paper_``), ``bytes_fewer_percent`` and ``points`` more, wherever both were measured.
-
-    Raises:
-        JanusError: If no rates of the model are stored.
-    """
-    rates = find_rates("stored", model)
-    finds = {one.name: one for one in searched(model) if one.like is not None}
-    pairs = [
-        (row, rates.row(*finds[row.schedule].like, row.split, row.carrier))
-        for row in rates.rows
-        if row.schedule in finds and row.codec == TRANSFORM
-    ]
-    rows = [
-        {
-            "searched": ours.schedule,
-            "split": ours.split,
-            "step": ours.quality,
-            "payload_kb": round(ours.bytes_mean / BYTES_PER_KB, 4),
-            "paper_payload_kb": round(theirs.bytes_mean / BYTES_PER_KB, 4),
-            "bytes_fewer_percent": round(100 * (1 - ours.bytes_mean / theirs.bytes_mean), 2),
-            "top1_percent": ours.top1,
-            "paper_top1_percent": theirs.top1,
-            "points": round(ours.top1 - theirs.top1, 3),
-        }
-        for ours, theirs in pairs
-        if theirs is not None
-    ]
-    return pd.DataFrame(rows).sort_values(["searched", "step"]).reset_index(drop=True)
 
 
 def trace_table(gains: pd.DataFrame, model: str, level: float, splits: Sequence[int]) -> pd.DataFrame:

@@ -57,7 +57,7 @@ def race(
     return left
 
 
-def mean_interval(values: Float[np.ndarray, " n"]) -> tuple[float, float]:
-    """95 % interval of a mean, by the normal approximation."""
-    half = Z95 * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+def mean_interval(values: Float[np.ndarray, " n"], z: float = Z95) -> tuple[float, float]:
+    """Interval of a mean, by the normal approximation: ``z`` standard errors to both sides, by default for 95 %."""
+    half = z * float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.inf
     return float(values.mean()) - half, float(values.mean()) + half
