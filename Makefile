@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Processes that tests are spread over: one for each core, four at most since each takes a GB; WORKERS=0, and a machine
-# of one core, has them all in pytest's own. A file stays in one process: its fixtures, or its kernel, are made once.
+# Processes that notebooks are spread over: one for each core, four at most since each takes a GB; WORKERS=0, and a
+# machine of one core, has them all in pytest's own. A notebook stays in one process, for it has one kernel.
 WORKERS ?= $(shell $(BIN)/python -c 'import os; \
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1; \
     print(min(cores, 4) if cores > 1 else 0)')
@@ -38,7 +38,7 @@ lint: $(FOR_TEST)  ## Formatting, lint and types
 	$(BIN)/python -m mypy
 
 test-fast: $(FOR_TEST)  ## Unit and property tests
-	$(SPREAD) -m "not browser" $(ARGS)
+	$(BIN)/python -m pytest -m "not browser" $(ARGS)
 
 test-notebooks: $(FOR_TEST)  ## Every notebook runs, and gives the outputs it is stored with
 ifneq ($(NOTEBOOKS),)

@@ -1,8 +1,5 @@
 """Small random models of transformers, with norms, biases and positions made non-trivial."""
 
-from contextlib import contextmanager
-from unittest.mock import patch
-
 import torch
 
 SIZES = {
@@ -11,13 +8,6 @@ SIZES = {
     "base": {"hidden_size": 768, "num_attention_heads": 12, "num_hidden_layers": 12, "intermediate_size": 3072},
 }
 MINI = {"hidden_size": 48, "num_attention_heads": 3, "num_hidden_layers": 4, "intermediate_size": 96}
-
-
-@contextmanager
-def undrawn():
-    """Models built here keep whatever their memory held: half of the time goes into draws that `randomise` replaces."""
-    with patch.multiple(torch.Tensor, normal_=lambda self, *_, **__: self, uniform_=lambda self, *_, **__: self):
-        yield
 
 
 def randomise(model, seed=0):
@@ -44,9 +34,7 @@ def yolos(size="mini", **changes):
     given = MINI if size == "mini" else SIZES[size]
     own = {"image_size": [64, 96], "patch_size": 8 if size == "mini" else 16, "num_labels": 91}
     own |= {"num_detection_tokens": 7 if size == "mini" else 100, "use_mid_position_embeddings": size != "tiny"}
-    with undrawn():
-        model = YolosForObjectDetection(YolosConfig(**(given | own | changes)))
-    return randomise(model)
+    return randomise(YolosForObjectDetection(YolosConfig(**(given | own | changes))))
 
 
 def videomae(size="mini", **changes):
@@ -55,9 +43,7 @@ def videomae(size="mini", **changes):
 
     given = MINI if size == "mini" else SIZES[size]
     own = {"image_size": 32 if size == "mini" else 64, "patch_size": 8 if size == "mini" else 16, "num_frames": 4}
-    with undrawn():
-        model = VideoMAEForVideoClassification(VideoMAEConfig(**(given | own | {"num_labels": 20} | changes)))
-    return randomise(model)
+    return randomise(VideoMAEForVideoClassification(VideoMAEConfig(**(given | own | {"num_labels": 20} | changes))))
 
 
 def noise(*shape, seed=1):
