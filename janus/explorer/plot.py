@@ -38,13 +38,16 @@ export default {{
     let gone = false, drawn, points, plotly;
     // The page's style may say how high a figure is, the figure itself if it does not.
     const size = (height) => ({{ width: el.clientWidth, height: el.clientHeight || height }});
+    // Working out which labels of an axis would not fit takes a tenth of the whole drawing; these fit.
+    const fit = (layout) => Object.fromEntries(Object.entries(layout).map(([name, part]) =>
+      [name, /^[xy]axis/.test(name) ? {{ ...part, ticklabeloverflow: "allow" }} : part]));
     const react = (figure) => {{
       const text = JSON.stringify(figure.data);
       // The very array that is drawn if its points are the same: then plotly.js draws what the layout changed.
       // Traces without points would cost it as much as others.
       const data = text === points ? el.data : figure.data.filter((trace) => trace.x?.length !== 0);
       points = text;
-      return plotly.react(el, data, {{ ...figure.layout, ...size(figure.layout.height) }}, model.get("config"));
+      return plotly.react(el, data, {{ ...fit(figure.layout), ...size(figure.layout.height) }}, model.get("config"));
     }};
     const draw = async () => {{
       try {{ plotly = await page.here; }} catch (why) {{ el.textContent = `plotly.js did not load: ${{why}}`; return; }}

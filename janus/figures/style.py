@@ -72,8 +72,6 @@ def axis(title: str) -> dict:
         "linecolor": FAINT,
         "ticks": "",
         "automargin": False,
-        # Working out which labels would not fit takes a page a tenth of the whole drawing; these fit.
-        "ticklabeloverflow": "allow",
         "fixedrange": True,
     }
 
