@@ -118,13 +118,19 @@ class OpenVino(Backend):
 
 
 def open_core() -> ov.Core:
-    """OpenVINO's core, made in a thread that ends.
+    """OpenVINO's core with its CPU plugin, loaded in a thread that ends.
 
-    A core gives the thread that makes it a stack for signals, and where several go in another order than they came, that
+    The plugin gives the thread that loads it a stack for signals. Where several go in another order than they came, that
     stack is gone and the thread still has it: the next signal that Python handles, Ctrl-C for one, ends the process.
     """
+
+    def load() -> ov.Core:
+        core = ov.Core()
+        core.get_versions("CPU")
+        return core
+
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(ov.Core).result()
+        return pool.submit(load).result()
 
 
 def keep_merging_precise(graph: ov.Model) -> None:
