@@ -120,8 +120,9 @@ class OpenVino(Backend):
 def open_core() -> ov.Core:
     """OpenVINO's core with its CPU plugin, loaded in a thread that ends.
 
-    The plugin gives the thread that loads it a stack for signals. Where several go in another order than they came, that
-    stack is gone and the thread still has it: the next signal that Python handles, Ctrl-C for one, ends the process.
+    The plugin gives the thread that loads it a stack for signals. Where several go in another order than they came,
+    that stack is gone and the thread still has it: the next signal that Python handles, Ctrl-C for one, ends the
+    process.
     """
 
     def load() -> ov.Core:
