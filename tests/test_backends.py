@@ -1,7 +1,9 @@
 """Backends: the same answers as eager, a cache that heals itself, and eager until a part is ready."""
 
+import ctypes
 import json
 import logging
+import sys
 import threading
 
 import numpy as np
@@ -186,6 +188,28 @@ def test_parts_become_ready_in_the_background(vit, caplog):
     assert plans.ready(numbered(1)) is None  # made first, and so the first to be forgotten
     plans.wait()
     assert backend.made == [1, 13, 3, 4, 2, 1]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="what is asked for here is Linux's own.")
+def test_openvino_leaves_this_threads_signals_alone(vit):
+    """Its core would put its own stack under them, which may be gone when Ctrl-C comes."""
+
+    class Stack(ctypes.Structure):
+        _fields_ = [("start", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+
+    def of_signals():
+        found = Stack()
+        ctypes.CDLL(None).sigaltstack(None, ctypes.byref(found))
+        return found.start, found.flags, found.size
+
+    before = of_signals()
+    one, other = open_backend("openvino", vit), open_backend("openvino", vit)
+    one.prepare(whole(vit, 4))
+    while_open = of_signals()
+    del one
+    del other
+
+    assert before == while_open == of_signals()
 
 
 def test_who_has_a_part_does_not_wait_for_one_that_another_caller_makes(vit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 import numpy as np
@@ -40,7 +41,7 @@ class OpenVino(Backend):
         self.name = "openvino-bf16" if bf16 else "openvino"
         self.threads = torch.get_num_threads()
         self.compiled = 0
-        self._bf16, self._core = bf16, ov.Core()
+        self._bf16, self._core = bf16, open_core()
         # What a compiled part depends on, beside the part.
         about = {"weights": key, "backend": self.name, "threads": self.threads, "openvino": ov.__version__,
                  "capabilities": sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))}  # fmt: skip
@@ -114,6 +115,23 @@ class OpenVino(Backend):
             return answer_of(part, self.vit, out)
 
         return run
+
+
+def open_core() -> ov.Core:
+    """OpenVINO's core with its CPU plugin, loaded in a thread that ends.
+
+    The plugin gives the thread that loads it a stack for signals. Where several go in another order than they came,
+    that stack is gone and the thread still has it: the next signal that Python handles, Ctrl-C for one, ends the
+    process.
+    """
+
+    def load() -> ov.Core:
+        core = ov.Core()
+        core.get_versions("CPU")
+        return core
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(load).result()
 
 
 def keep_merging_precise(graph: ov.Model) -> None:
