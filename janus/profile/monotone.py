@@ -6,6 +6,7 @@ workbench does before its first paint. Torch-free.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -16,20 +17,50 @@ from jaxtyping import Float
 def nonnegative_least_squares(
     columns: Float[np.ndarray, "m k"], values: Float[np.ndarray, " m"]
 ) -> Float[np.ndarray, " k"]:
-    """The coefficients ≥ 0 with the least squared error, for a few columns.
+    """The coefficients ≥ 0 with the least squared error, for a few columns of a like size.
 
     At the optimum those above 0 are the ordinary least squares of their columns, so the best such of all choices of
-    columns that has none below 0 is the optimum (Lawson and Hanson, *Solving Least Squares Problems*, 1974).
+    columns that has none below 0 is the optimum (Lawson and Hanson, *Solving Least Squares Problems*, 1974). Sums are
+    rounded once, and no BLAS is asked, so a profile has the same fit to the last digit on every machine.
     """
-    count = columns.shape[1]
-    best, least = np.zeros(count), float(values @ values)
-    for taken in (list(some) for size in range(1, count + 1) for some in combinations(range(count), size)):
-        found = np.linalg.lstsq(columns[:, taken], values, rcond=None)[0]
-        miss = values - columns[:, taken] @ found
-        if np.all(found >= 0) and miss @ miss < least:
-            best, least = np.zeros(count), float(miss @ miss)
-            best[taken] = found
+    rows, wanted = columns.T.tolist(), values.tolist()
+    gram = [[_dot(one, other) for other in rows] for one in rows]
+    right = [_dot(one, wanted) for one in rows]
+    best, least = np.zeros(len(rows)), _dot(wanted, wanted)
+    for taken in (some for size in range(1, len(rows) + 1) for some in combinations(range(len(rows)), size)):
+        found = _solved([[gram[i][j] for j in taken] + [right[i]] for i in taken])
+        if found is None or min(found) < 0:
+            continue
+        missed = math.fsum(
+            (want - math.fsum(c * rows[i][at] for c, i in zip(found, taken, strict=True))) ** 2
+            for at, want in enumerate(wanted)
+        )
+        if missed < least:
+            best, least = np.zeros(len(rows)), missed
+            best[list(taken)] = found
     return best
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return math.fsum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _solved(system: list[list[float]]) -> list[float] | None:
+    """The solution of equations, each with its right side last, by elimination; None where there is no single one."""
+    size = len(system)
+    for at in range(size):
+        pivot = max(range(at, size), key=lambda row: abs(system[row][at]))
+        system[at], system[pivot] = system[pivot], system[at]
+        if not system[at][at]:
+            return None
+        for row in range(at + 1, size):
+            share = system[row][at] / system[at][at]
+            system[row] = [one - share * other for one, other in zip(system[row], system[at], strict=True)]
+    found = [0.0] * size
+    for at in reversed(range(size)):
+        rest = math.fsum(system[at][j] * found[j] for j in range(at + 1, size))
+        found[at] = (system[at][size] - rest) / system[at][at]
+    return found
 
 
 def isotonic(values: Sequence[float]) -> list[float]:
