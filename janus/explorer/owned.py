@@ -20,8 +20,9 @@ from janus.transform.sizes import size_table
 from janus.workbench import Workbench
 
 # Offered beside those that were measured; a state may name any other.
-BENCHES = 16
 STEPS = (0.5, 0.7, 1.0, 1.4, 2.0)
+# Workbenches that are kept: each has up to 64 small tables.
+BENCHES = 16
 
 
 @lru_cache(maxsize=8)
