@@ -2,8 +2,9 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Processes that notebooks are spread over: one for each core, four at most since each takes a GB; WORKERS=0, and a
-# machine of one core, has them all in pytest's own. A notebook stays in one process, for it has one kernel.
+# Processes that tests are spread over: one for each core, four at most since each takes a GB; WORKERS=0, and a machine
+# of one core, has them all in pytest's own. A file stays in one process: a notebook has one kernel, and fixtures are
+# made once a file. The browser's tests have their own, for they measure.
 WORKERS ?= $(shell $(BIN)/python -c 'import os; \
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1; \
     print(min(cores, 4) if cores > 1 else 0)')
@@ -38,7 +39,7 @@ lint: $(FOR_TEST)  ## Formatting, lint and types
 	$(BIN)/python -m mypy
 
 test-fast: $(FOR_TEST)  ## Unit and property tests
-	$(BIN)/python -m pytest -m "not browser" $(ARGS)
+	$(SPREAD) -m "not browser" $(ARGS)
 
 test-notebooks: $(FOR_TEST)  ## Every notebook runs, and gives the outputs it is stored with
 ifneq ($(NOTEBOOKS),)

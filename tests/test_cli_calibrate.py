@@ -130,7 +130,8 @@ def test_bench_codec_end_to_end(given, tmp_path):
     ]  # fmt: skip
     assert len(rows) == 3 + 2 * (3 + 2)
     assert all(row["n"] == 9 and abs(sum(row["items"].values()) - row["bytes_mean"]) < 1 for row in rows)
-    assert [verdict["asked"][:5] for verdict in doc["provenance"]["verdicts"]] == ["≤ 0.5", "≤ 0.3"]
+    verdicts = doc["provenance"]["verdicts"]
+    assert [(verdict["asked"][:5], verdict["most"]) for verdict in verdicts] == [("≤ 0.5", 0.5), ("≤ 0.3", 0.33)]
     assert bench()["results"] == rows
     assert json.loads((tmp_path / "rates" / f"{NAME}.json").read_text())["n"] == 9
 

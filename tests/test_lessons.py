@@ -4,6 +4,7 @@ import shlex
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import CHECKOUT
@@ -320,11 +321,15 @@ def test_equal_accuracy_is_what_the_bench_reckons(codec):
 
     assert len(claims) == len(verdicts) == 4
     for verdict in verdicts:
-        last = 8 if "split up to 8" in verdict["asked"] else 11
-        fit = close[(close["model"] == verdict["model"]) & (close["split"] <= last)]
+        assert f"≤ {verdict['most']} of" in verdict["asked"] and f"up to {verdict['last_split']} " in verdict["asked"]
+        fit = close[(close["model"] == verdict["model"]) & (close["split"] <= verdict["last_split"])]
         assert fit["ratio"].min() == pytest.approx(verdict["ratio"], abs=2e-4)
     assert (claims["of them keep to it"] <= claims["lose ≤ 1 point"]).all()
     assert claims["ways"].tolist() == [27, 45, 27, 45]
+    assert claims["holds"].tolist() == ["yes", "yes", "yes, not surely", "yes, not surely"]
+    turned = codec.copy()
+    turned.attrs |= {"verdicts": verdicts[::-1]}
+    pd.testing.assert_frame_equal(lessons.claim_table(turned), claims[::-1].reset_index(drop=True))
 
 
 def test_early_ways_are_those_of_the_codecs_bench_and_more(codec):

@@ -212,16 +212,15 @@ def verdicts_of(unmerged: Measured, ways: list[Measured], depth: int) -> list[di
     for last, most in ((HALF_AT, HALF), (depth - 1, THIRD)):
         best = best_ratio(tokens, pictures, 100 * unmerged.hits.mean(), most_loss=MOST_LOSS, splits=range(1, last + 1))
         asked = f"≤ {most} of the best picture's bytes at a split up to {last} and at most {MOST_LOSS:g} point lost"
+        claim = {"asked": asked, "last_split": last, "most": most}
         if best is None:
-            found.append(
-                {"asked": asked, "holds": False, "sentence": f"{asked}: does not hold (nothing loses so little)"}
-            )
+            found.append(claim | {"holds": False, "sentence": f"{asked}: does not hold (nothing loses so little)"})
             continue
         value, one = best
         low, high = ratio_interval(one, pictures)
         row, holds = one.row, value <= most
-        found.append({
-            "asked": asked, "holds": holds, "ratio": round(value, 4), "ci95": [round(low, 4), round(high, 4)],
+        found.append(claim | {
+            "holds": holds, "ratio": round(value, 4), "ci95": [round(low, 4), round(high, 4)],
             "row": row, "sentence": f"{asked}: {'holds' if holds else 'does not hold'}, {value:.2f} "
             f"({low:.2f}…{high:.2f}) with {row['bytes_mean']:.0f} bytes, {row['schedule']} {row['level']:g} at split "
             f"{row['split']}, step {row['quality']:g}, top-1 {row['top1']:.1f} %, {row['paired']['difference']:+.1f} "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -101,7 +102,7 @@ def component_figure(table: pd.DataFrame, split: int) -> go.Figure:
         f"Components of the patch tokens behind block {split}, from each model's codebook", 1, 1, height=380,
         x=["component, the greatest first"], y=["deviation, in units of step 1 (log scale)"],
     )  # fmt: skip
-    for (model, rows), (color, dash, _) in zip(table.groupby("model", sort=False), CURVE_LOOK, strict=False):
+    for (model, rows), (color, dash, _) in zip(table.groupby("model", sort=False), cycle(CURVE_LOOK), strict=False):
         figure.add_scatter(
             x=rows["component"].tolist(), y=rows["deviation"].tolist(), name=model, mode="lines",
             line={"color": color, "dash": dash, "width": 2}, customdata=rows["share_percent"].tolist(),
@@ -178,17 +179,17 @@ def gain_figure(table: pd.DataFrame) -> go.Figure:
     Args:
         table: From `janus.lessons.gain_table`.
     """
-    models = list(dict.fromkeys(table["model"]))
+    models, cuts = list(dict.fromkeys(table["model"])), sorted(set(table["split"]))
     figure = panels(
         "Searched schedules less the paper's at equal cost: measured, paired 95 % intervals", 1, len(models),
         height=400, x=["α of the paper's schedule"] * len(models), y=["top-1, points more"], shared_y=True, gap_x=0.03,
         titles=[f"<b>{model.partition('.')[0]}</b>" for model in models],
     )  # fmt: skip
     for at, model in enumerate(models, start=1):
-        for i, (split, (color, _, symbol)) in enumerate(zip((2, 4, 6), CURVE_LOOK, strict=False)):
+        for i, (split, (color, _, symbol)) in enumerate(zip(cuts, cycle(CURVE_LOOK), strict=False)):
             rows = table[(table["model"] == model) & (table["split"] == split)]
             figure.add_scatter(
-                x=[level + (i - 1) * ASIDE for level in rows["level"]], y=rows["points"].tolist(), name=f"cut {split}",
+                x=[level + (i - (len(cuts) - 1) / 2) * ASIDE for level in rows["level"]], y=rows["points"].tolist(), name=f"cut {split}",
                 legendgroup=f"cut {split}", showlegend=at == 1, mode="markers", row=1, col=at,
                 marker={"color": color, "symbol": [symbol if found else f"{symbol}-open" for found in rows["found"]],
                         "size": 9, "line": {"width": 1.5, "color": color}},
@@ -212,7 +213,7 @@ def trace_figure(table: pd.DataFrame, title: str) -> go.Figure:
         title: Of the figure.
     """
     figure = panels(title, 1, 1, height=360, x=["block (0 is the embedding)"], y=["tokens"])
-    for (name, rows), (color, dash, symbol) in zip(table.groupby("schedule", sort=False), CURVE_LOOK, strict=False):
+    for (name, rows), (color, dash, symbol) in zip(table.groupby("schedule", sort=False), cycle(CURVE_LOOK), strict=False):
         figure.add_scatter(
             x=rows["block"].tolist(), y=rows["tokens"].tolist(), mode="lines+markers",
             name=f"{name}: {rows['top1_percent'].iloc[0]:.1f} %", line={"color": color, "dash": dash, "width": 2},

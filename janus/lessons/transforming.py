@@ -80,10 +80,14 @@ def component_table(books: Sequence[Codebook], split: int) -> pd.DataFrame:
 
 
 def demo_picture(subject: Subject, number: int) -> UInt8[np.ndarray, "h w 3"]:
-    """One picture of the demo set that no training has seen, at the model's size."""
+    """One picture of the demo set that no training has seen, at the model's size.
+
+    Raises:
+        JanusError: If the set has no picture of that number.
+    """
     shown = list(open_images(IMAGES).stream(subject.preprocess.pixels, limit=number + 1))
-    picture = shown[number]
-    assert isinstance(picture, Picture), "the demo set renders every picture"
+    if not 0 <= number < len(shown) or not isinstance(picture := shown[number], Picture):
+        raise JanusError(f"picture {number}: {IMAGES} has pictures 0 to {len(shown) - 1}; choose one of them.")
     return np.array(picture.image)  # the set's own may not be written, which torch warns of
 
 

@@ -39,6 +39,8 @@ PRODUCTS = 64
 TOTAL = 1 << 16
 MAX_FILE_BYTES = 1 << 28
 MAX_WIDTH, MAX_PREFIX, MAX_SPLIT = 8192, 4096, 255
+# Deviations from 2^-64 to 2^64, in eighths of an octave.
+MAX_SCALE = 64 * OCTAVE
 # Steps that a header can name, in eighths of an octave about 1.
 MIN_STEP, MAX_STEP = -64, 64
 
@@ -226,8 +228,10 @@ def _parsed(about: dict, tensors: dict[str, np.ndarray]) -> Codebook:
     if about["format"] != FORMAT:
         raise ValueError(f"format {about['format']!r} is not {FORMAT}")
     model, key, tokens, facts = about["model"], about["key"], about["tokens"], about["facts"]
-    if not (isinstance(model, str) and isinstance(key, str) and isinstance(tokens, int) and isinstance(facts, dict)):
+    if not (isinstance(model, str) and isinstance(key, str) and type(tokens) is int and isinstance(facts, dict)):
         raise ValueError("what it says of its model is not understood")
+    if tokens < 1:
+        raise ValueError(f"its model would have {tokens} tokens")
     shapes = {"magnitudes": (CLASSES, MAGNITUDES + 1), "sizes": (MEAN_SIZES, SIZES + 1)}
     tables = {name: _checked(name, tensors.pop(name), "<u2", shape, {}) for name, shape in shapes.items()}
     parts: dict[int, dict[str, np.ndarray]] = {}
@@ -267,4 +271,6 @@ def _checked(name: str, tensor: np.ndarray, dtype: str, shape: tuple, letters: d
         return tensor.astype(np.float32)
     if tensor.dtype.kind == "u" and not tensor.all():
         raise ValueError(f"{name} holds a symbol that never occurs")
+    if tensor.dtype.kind == "i" and (abs(tensor.astype(np.int32)) > MAX_SCALE).any():
+        raise ValueError(f"{name} holds a scale out of bounds")
     return tensor
