@@ -1,5 +1,7 @@
 """Figures show what the tables say, and a widget follows without being made anew."""
 
+from itertools import pairwise
+
 import plotly.graph_objects as go
 import pytest
 from rooms import accuracy_table, machine
@@ -124,6 +126,22 @@ def test_every_axis_has_a_name(over):
         assert figure.layout.title.text
     assert "ms" in figures()[1][1].layout.yaxis.title.text
     assert "%" in figures()[1][2].layout.yaxis.title.text
+
+
+@pytest.mark.parametrize("slo_ms", [1, 14, 15, 50])
+def test_levels_that_meet_the_slo_stand_on_a_band(slo_ms):
+    """A band reaches from each such level to the next; only the layout knows of it, which is quicker to draw."""
+    answer, (_, _, accuracy) = figures(slo_ms=slo_ms)
+    bands = [shape for shape in accuracy.layout.shapes if shape.type == "rect"]
+    levels = answer.levels.sort_values("level")
+
+    for (level, after), meets in zip(pairwise(levels["level"]), levels["meets_slo"], strict=False):
+        assert meets == any(band.x0 <= level and after <= band.x1 for band in bands)
+        assert meets == any(band.x0 < (level + after) / 2 < band.x1 for band in bands)
+    assert len(bands) <= 1 or all(left.x1 < right.x0 for left, right in pairwise(bands))
+    assert accuracy.data == figures(slo_ms=20)[1][2].data
+    over = [shape for shape in figures(slo_ms=slo_ms, over="latency")[1][2].layout.shapes if shape.type == "rect"]
+    assert [(band.x0, band.x1) for band in over] == [(0, slo_ms)]
 
 
 def test_figures_beside_one_another_keep_to_their_own_axes():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from janus.figures.style import (
     BLUE,
     GREY,
@@ -10,6 +12,7 @@ from janus.figures.style import (
     SMALL_PX,
     VERMILLION,
     Figure,
+    band,
     base,
     figure,
     key,
@@ -55,7 +58,6 @@ def accuracy_figure(
     before, now = [row for row in live if not row["now"]], [row for row in live if row["now"]]
     own = f", {label}" if label else ""
     traces = [
-        _meets(levels, by_level, slo_ms),
         _points(
             real, column, "stored, real images", color=GREY, symbol="square-open", size=6, dash="" if named else "dot"
         ),
@@ -74,7 +76,9 @@ def accuracy_figure(
         layout["xaxis"] |= {"range": NAMED_RANGE, "tickmode": "array", "tickvals": [0, 1], "ticktext": ["none", named]}
     at, text = (level, "this plan") if by_level else (slo_ms, "SLO")
     right, y = _free(rows, column, at, layout["xaxis"]["range"], layout["yaxis"]["range"])
-    layout["shapes"] = [line("dash", x0=at, x1=at, y0=0, y1=1, yref="y domain")]
+    layout["shapes"] = [
+        *_meets(levels, by_level, slo_ms), line("dash", x0=at, x1=at, y0=0, y1=1, yref="y domain"),
+    ]  # fmt: skip
     layout["annotations"] = [
         note(text, x=at, y=y, yref="y domain", yanchor="middle", xanchor="right" if right else "left",
              xshift=-4 if right else 4, font={"size": SMALL_PX + 0.5, "color": VERMILLION}),
@@ -102,16 +106,17 @@ def _free(rows: list[dict], column: str, at: float, across: list[float], up: lis
     return at > sum(across) / 2, WORDS[1]
 
 
-def _meets(levels: Table, by_level: bool, slo_ms: float) -> dict:
-    """The levels, or the latencies, that meet the SLO, as a pale area over the whole height."""
+def _meets(levels: Table, by_level: bool, slo_ms: float) -> list[dict]:
+    """The levels, or the latencies, that meet the SLO, as pale bands: a level reaches to the next one."""
+    met = [[0, slo_ms]]
     if by_level:
-        x, y = list(levels["level"]), [100 if meets else 0 for meets in levels["meets_slo"]]
-    else:
-        x, y = [0, slo_ms], [100, 100]
-    return scatter(
-        x=x, y=y, mode="lines", line={"width": 0, "shape": "hv"}, fill="tozeroy", fillcolor=MEETS,
-        name="meets the SLO", hoverinfo="skip",
-    )  # fmt: skip
+        met = []
+        for (start, meets), (end, _) in pairwise(zip(levels["level"], levels["meets_slo"], strict=True)):
+            if meets and met and met[-1][1] == start:
+                met[-1][1] = end
+            elif meets:
+                met.append([start, end])
+    return [band(MEETS, "meets the SLO", x0=start, x1=end) for start, end in met]
 
 
 def _points(

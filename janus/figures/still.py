@@ -58,8 +58,8 @@ def still(figure: Figure, format: str, facts: Mapping[str, str]) -> bytes:
             _bars(axes, trace, tops, layout) if trace["type"] == "bar" else _points(axes, trace)
         _axis(axes, "x", layout["xaxis"])
         _axis(axes, "y", layout["yaxis"])
-        for shape in layout.get("shapes", ()):
-            _line(axes, shape)
+        for number, shape in enumerate(layout.get("shapes", ())):
+            _band(axes, shape, first=not number) if shape.get("type") == "rect" else _line(axes, shape)
         for note in layout.get("annotations", ()):
             _note(axes, note)
         axes.set_title(_plain(layout["title"]["text"]), loc="left", fontsize=_pt(TITLE_PX), fontweight="bold", pad=24)
@@ -179,6 +179,11 @@ def _step(low: float, high: float, most: int) -> float:
     rough = (high - low) / most
     base = 10.0 ** math.floor(math.log10(rough))
     return base * next(times for times in (2, 5, 10) if times * base >= rough)
+
+
+def _band(axes, shape: dict, *, first: bool) -> None:
+    axes.axvspan(shape["x0"], shape["x1"], color=_colour(shape["fillcolor"]), linewidth=0, zorder=0.5,
+                 label=shape["name"] if first else None)  # fmt: skip
 
 
 def _line(axes, shape: dict) -> None:

@@ -189,8 +189,8 @@ def gain_figure(table: pd.DataFrame) -> go.Figure:
         for i, (split, (color, _, symbol)) in enumerate(zip(cuts, cycle(CURVE_LOOK), strict=False)):
             rows = table[(table["model"] == model) & (table["split"] == split)]
             figure.add_scatter(
-                x=[level + (i - (len(cuts) - 1) / 2) * ASIDE for level in rows["level"]], y=rows["points"].tolist(), name=f"cut {split}",
-                legendgroup=f"cut {split}", showlegend=at == 1, mode="markers", row=1, col=at,
+                x=[level + (i - (len(cuts) - 1) / 2) * ASIDE for level in rows["level"]], y=rows["points"].tolist(),
+                name=f"cut {split}", legendgroup=f"cut {split}", showlegend=at == 1, mode="markers", row=1, col=at,
                 marker={"color": color, "symbol": [symbol if found else f"{symbol}-open" for found in rows["found"]],
                         "size": 9, "line": {"width": 1.5, "color": color}},
                 error_y={"type": "data", "symmetric": False, "color": color, "thickness": 1.2, "width": 4,
@@ -213,7 +213,9 @@ def trace_figure(table: pd.DataFrame, title: str) -> go.Figure:
         title: Of the figure.
     """
     figure = panels(title, 1, 1, height=360, x=["block (0 is the embedding)"], y=["tokens"])
-    for (name, rows), (color, dash, symbol) in zip(table.groupby("schedule", sort=False), cycle(CURVE_LOOK), strict=False):
+    for (name, rows), (color, dash, symbol) in zip(
+        table.groupby("schedule", sort=False), cycle(CURVE_LOOK), strict=False
+    ):
         figure.add_scatter(
             x=rows["block"].tolist(), y=rows["tokens"].tolist(), mode="lines+markers",
             name=f"{name}: {rows['top1_percent'].iloc[0]:.1f} %", line={"color": color, "dash": dash, "width": 2},
