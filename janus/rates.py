@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from janus.errors import JanusError
+from janus.errors import JanusError, JanusWarning
 from janus.files import data_folder, parse_json
 from janus.geometry import architecture
 from janus.schedule import FAMILIES, MergeSchedule
-from janus.schedules import find_schedule
+from janus.schedules import find_schedule, searched
 
 PICTURE, TOKENS = "picture", "tokens"
 REMEDY = "write it again with `janus bench codec`"
@@ -41,6 +42,8 @@ class RateRow:
         encode_ms, decode_ms: Median on one core of the machine that the table names.
         top1: Share of pictures answered rightly, in percent.
         low, high: Ends of its 95 % confidence interval.
+        removed: Tokens that each block of a searched schedule removed then; None where a name says it all, or in a
+            table that does not tell.
     """
 
     kind: str
@@ -56,6 +59,7 @@ class RateRow:
     top1: float
     low: float
     high: float
+    removed: tuple[int, ...] | None = None
 
     @property
     def carrier(self) -> str:
@@ -171,20 +175,33 @@ def load_rates(path: Path | str) -> RateTable:
     if not isinstance(unmerged, dict):
         raise JanusError(f"{path}: unmerged {unmerged!r:.40} must hold top1, low and high; {REMEDY}.")
     rows = tuple(_row(f"{path}: rows[{at}]", row) for at, row in enumerate(doc["rows"]))
-    table = RateTable(
-        model=doc["model"],
-        images=whole.text("images"),
-        n=whole.count("n", 1),
-        unmerged=_Fields(f"{path}: unmerged", unmerged).accuracy(),
-        rows=rows,
-        **{name: str(doc.get(name) or "") for name in ("machine", "date", "command")},
-    )
     seen: dict[tuple, int] = {}
     for at, row in enumerate(rows):
         first = seen.setdefault((*row.merging, row.split, row.carrier), at)
         if first != at:
             raise JanusError(f"{path}: rows[{at}] says again what rows[{first}] says; {REMEDY}.")
-    return table
+    return RateTable(
+        model=doc["model"],
+        images=whole.text("images"),
+        n=whole.count("n", 1),
+        unmerged=_Fields(f"{path}: unmerged", unmerged).accuracy(),
+        rows=_of_today(path, doc["model"], rows),
+        **{name: str(doc.get(name) or "") for name in ("machine", "date", "command")},
+    )
+
+
+def _of_today(path: Path | str, model: str, rows: tuple[RateRow, ...]) -> tuple[RateRow, ...]:
+    """Without those of a schedule that has been searched anew since and has other counts under its old name."""
+    counts = {one.name: one.removed for one in searched(model)} if any(row.removed for row in rows) else {}
+    other = {row.schedule for row in rows if row.removed and counts.get(row.schedule, row.removed) != row.removed}
+    if other:
+        warnings.warn(
+            f"{path}: its rows of {', '.join(sorted(other))} are of other counts than are stored by that name now, and "
+            "are left out; measure them again with `janus bench codec --schedule NAME`.",
+            JanusWarning,
+            stacklevel=3,
+        )
+    return tuple(row for row in rows if row.schedule not in other)
 
 
 def stored_rates(model: str) -> RateTable | None:
@@ -240,6 +257,14 @@ class _Fields:
             raise self.refuse(name, f"a whole number from {least} to {MOST:g}")
         return value
 
+    def counts(self, name: str) -> tuple[int, ...] | None:
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(type(one) is int and 0 <= one <= MOST for one in value):
+            raise self.refuse(name, "a list of counts, one for each block,")
+        return tuple(value)
+
     def text(self, name: str, pattern: re.Pattern = re.compile(r".{1,400}")) -> str:
         value = self.fields.get(name)
         if not isinstance(value, str) or not pattern.fullmatch(value):
@@ -270,4 +295,5 @@ def _row(where: str, row) -> RateRow:
         level=0.0 if row.get("level") is None else fields.number("level"), split=split,
         bytes_mean=fields.number("bytes_mean", least=1), bytes_p90=fields.number("bytes_p90", least=1),
         encode_ms=fields.number("encode_ms"), decode_ms=fields.number("decode_ms"), top1=top1, low=low, high=high,
+        removed=fields.counts("removed"),
     )  # fmt: skip

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from rooms import TINY, accuracy_table, machine, rate_row, rate_table, rough, small_grid
 
 from janus.accuracy import NAMED
+from janus.bench.rate_file import save_rates
 from janus.cli import main
-from janus.errors import JanusError
+from janus.errors import JanusError, JanusWarning
 from janus.grid import GridSettings, Ladder, PlanGrid, RatedGrid, ms_per_byte
 from janus.grid.expected import Expected
 from janus.grid.ladder import undominated
@@ -324,6 +325,33 @@ def test_a_searched_schedule_is_offered_with_what_was_measured_of_it(tmp_path, m
     assert ("cut2-untested", 1.0) not in grid.mergings
     assert own.expected_accuracy[own.levels.index(1.0), own.splits.index(2)] == 78.5
     assert Expected(None, replace(table, n=499)).tested == {}
+
+
+def test_rows_of_a_schedule_that_was_searched_anew_are_left_out(tmp_path, monkeypatch):
+    """Under an old name other counts: what was measured of the old ones says nothing of the new. Files without counts
+    are taken at their word."""
+    entry = {"split": 2, "removed": [20, 10, 0, 0, 0, 0], "token_blocks": 160, "tokens_at_cut": 20, "name": "cut2-a"}
+    (tmp_path / "schedules").mkdir()
+    doc = {"model": "tiny", "schedules": [entry], "front": []}
+    (tmp_path / "schedules" / "tiny.json").write_text(json.dumps(doc))
+    monkeypatch.setenv("JANUS_DATA", str(tmp_path))
+    figures = {"bytes_mean": 100, "bytes_p90": 120, "encode_ms": 1, "decode_ms": 1, "top1": 79, "low": 77, "high": 81}
+    row = {"kind": "tokens", "codec": "transform", "quality": 1.0, "schedule": "cut2-a", "level": 1.0, "split": 2}
+    plain = row | figures | {"schedule": "declining", "level": 0.2}
+    unmerged = {"top1": 80, "low": 78, "high": 82}
+
+    def read(**counts):
+        again = tmp_path / "again"
+        path = save_rates(again, "tiny", "made up", 500, unmerged, [row | figures | counts, plain])
+        found = [one.schedule for one in load_rates(path).rows]
+        path.unlink()
+        return found
+
+    assert read() == read(removed=[20, 10, 0, 0, 0, 0]) == ["cut2-a", "declining"]
+    with pytest.warns(JanusWarning, match="rows of cut2-a are of other counts .* --schedule NAME"):
+        assert read(removed=[20, 11, 0, 0, 0, 0]) == ["declining"]
+    with pytest.raises(JanusError, match=r"removed \[20, -1\] where a list of counts"):
+        read(removed=[20, -1])
 
 
 # The policies

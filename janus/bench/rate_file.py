@@ -12,6 +12,8 @@ from janus.provenance import provenance
 
 KEY = ("kind", "codec", "quality", "schedule", "level", "split")
 FIGURES = ("bytes_mean", "bytes_p90", "encode_ms", "decode_ms", "top1", "low", "high")
+# Of a searched schedule, whose name may come to stand for another.
+COUNTS = "removed"
 
 
 def save_rates(folder: Path, model: str, images: str, n: int, unmerged: dict, rows: list[dict]) -> Path:
@@ -36,7 +38,9 @@ def save_rates(folder: Path, model: str, images: str, n: int, unmerged: dict, ro
             raise JanusError(f"{path}: holds other pictures ({before['images']}, {before['n']}); save elsewhere.")
     facts = provenance()
     for row in rows:
-        known[tuple(row[key] for key in KEY)] = {key: row[key] for key in (*KEY, *FIGURES)}
+        known[tuple(row[key] for key in KEY)] = {
+            key: row[key] for key in (*KEY, *FIGURES, *([COUNTS] if COUNTS in row else []))
+        }
     command = facts.get("command", "janus bench codec")
     ordered = sorted(known.values(), key=lambda row: [str(type(row[k])) + f"{row[k]!s:>8}" for k in KEY])
     doc = {

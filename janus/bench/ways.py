@@ -166,7 +166,7 @@ def ways_of(grid: Grid, tallies: dict[str, Tally]) -> tuple[Measured, list[Measu
                 "quality": None if step is None else float(codec.removeprefix(TRANSFORM) or 1),
                 "schedule": schedule.label, "level": NAMED if schedule.name else float(schedule.level),
                 "split": int(split),
-            }  # fmt: skip
+            } | ({"removed": list(schedule.removed)} if schedule.name else {})  # fmt: skip
         else:
             form, quality = check_encoding(name)
             row = {"kind": "picture", "codec": form, "quality": quality, "schedule": "none", "level": 0.0, "split": 0}
