@@ -17,10 +17,13 @@ NOT_BUSY = "() => document.querySelector('.janus-sentence b') && !document.query
 PLAIN = "janus1?device=2-core+EPYC+(stored)&cloud=V100+(derived)&follow=no"
 PLAIN_MS = "19.6"
 REST_MS = 300
-# What is drawn in the view that is seen, as one text.
+# What is drawn in the view that is seen, as one text. Notes in the order of the figure: plotly.js puts one that it
+# draws alone behind the others.
 DRAWN = """[...document.querySelectorAll('.janus-explorer .janus-figures, .janus-explorer .janus-picture')]
     .filter((one) => one.offsetParent).flatMap((one) => [
-        ...[...one.querySelectorAll('text, figcaption')].map((it) => it.textContent),
+        ...[...one.querySelectorAll('text, figcaption')]
+            .map((it) => [it.textContent, it.closest('.annotation')?.dataset.index ?? -1])
+            .sort(([, one], [, other]) => one - other).map(([words]) => words),
         ...[...one.querySelectorAll('.plot path')].map((it) => it.getAttribute('d')),
         ...[...one.querySelectorAll('img')].map((it) => it.src)]).join('\\n')"""
 AT_REST = f"""(least_ms) => {{
