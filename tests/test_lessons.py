@@ -26,9 +26,11 @@ from janus.lessons.strip import GAP, SIDE, WORDS, strip
 from janus.models import DEMO_NAME, load_model
 from janus.picture import encode_picture
 from janus.preprocess import preprocess_for
+from janus.rates import find_rates
 from janus.reproduce import accuracy_table, input_table
 from janus.reproduce.figures import accuracy_figure
 from janus.schedule import MergeSchedule
+from janus.schedules import searched
 from janus.vit import open_vit
 
 TINY = find_geometry("vit_tiny_patch16_224")
@@ -340,6 +342,22 @@ def test_early_ways_are_those_of_the_codecs_bench_and_more(codec):
 
     assert table["ratio"].is_monotonic_increasing and (table["points"] >= -1).all()
     assert set(old["ratio"]) <= set(table["ratio"])
+
+
+def test_finds_travel_beside_those_that_they_stand_for(codec):
+    """Both at the same split and step, and only finds: a name that means the paper's own has no rates of its own."""
+    models = list(dict.fromkeys(codec["model"]))
+    table = lessons.coded_table(models)
+
+    for model in models:
+        finds = {one.name: one for one in searched(model) if one.better and one.like}
+        rates, rows = find_rates("stored", model), table[table["model"] == model.partition(".")[0]]
+        assert set(rows["searched"]) == set(finds)
+        for row in rows.itertuples():
+            theirs = rates.row(*finds[row.searched].like, row.split, f"transform{row.step:g}")
+            assert row.split == finds[row.searched].split
+            assert row.paper_payload_kb == pytest.approx(theirs.bytes_mean / 1000, abs=1e-3)
+            assert row.points == pytest.approx(row.top1_percent - theirs.top1, abs=1e-3)
 
 
 def test_plain_tokens_are_larger_than_the_picture(codec):

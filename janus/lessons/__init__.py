@@ -11,7 +11,7 @@ from janus.lessons.byte_figures import (
 )
 from janus.lessons.bytes import claim_table, codec_table, early_table, equal_table, front_table, plain_table
 from janus.lessons.figures import activation_figure, best_split_figure, share_figure, stack_figure
-from janus.lessons.gains import gain_table, gain_words, trace_table
+from janus.lessons.gains import coded_table, gain_table, gain_words, trace_table
 from janus.lessons.merged import (
     answer_table,
     crossing_table,
@@ -58,6 +58,7 @@ __all__ = [
     "candidate_table",
     "claim_table",
     "codec_table",
+    "coded_table",
     "component_figure",
     "component_table",
     "count_table",

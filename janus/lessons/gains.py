@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from janus.accuracy import NAMED
 from janus.errors import JanusError
-from janus.lessons.bytes import about, stored_document
+from janus.lessons.bytes import TRANSFORM, about, stored_document
+from janus.rates import find_rates
+from janus.schedules import searched
+from janus.units import BYTES_PER_KB
 
 SCHEDULES = "measured-schedules"
 
@@ -72,6 +76,43 @@ def gain_words(table: pd.DataFrame) -> list[str]:
                 f"is the unmerged model's in {row.searched_agreement:.1f} % against {row.compared_agreement:.1f} %"
             )
     return lines
+
+
+def coded_table(models: Sequence[str]) -> pd.DataFrame:
+    """Finds in the transform beside the schedules that they stand for, at equal splits and steps, from stored rates.
+
+    Args:
+        models: Full tags.
+
+    Returns:
+        ``model``, ``searched``, ``split``, ``step``, ``payload_kb`` and ``top1_percent`` of both (the other's begin
+        with ``paper_``), ``bytes_fewer_percent`` and ``points`` more, wherever both were measured.
+
+    Raises:
+        JanusError: If no rates of a model are stored.
+    """
+    rows = []
+    for model in models:
+        rates = find_rates("stored", model)
+        for find in searched(model):
+            for ours in rates.of(find.name, NAMED) if find.better and find.like else ():
+                theirs = rates.row(*find.like, ours.split, ours.carrier)
+                if ours.codec == TRANSFORM and theirs is not None:
+                    rows.append(
+                        {
+                            "model": model.partition(".")[0],
+                            "searched": ours.schedule,
+                            "split": ours.split,
+                            "step": ours.quality,
+                            "payload_kb": round(ours.bytes_mean / BYTES_PER_KB, 4),
+                            "paper_payload_kb": round(theirs.bytes_mean / BYTES_PER_KB, 4),
+                            "bytes_fewer_percent": round(100 * (1 - ours.bytes_mean / theirs.bytes_mean), 2),
+                            "top1_percent": ours.top1,
+                            "paper_top1_percent": theirs.top1,
+                            "points": round(ours.top1 - theirs.top1, 3),
+                        }
+                    )
+    return pd.DataFrame(rows)
 
 
 def trace_table(gains: pd.DataFrame, model: str, level: float, splits: Sequence[int]) -> pd.DataFrame:
