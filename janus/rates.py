@@ -192,7 +192,10 @@ def load_rates(path: Path | str) -> RateTable:
 
 def _of_today(path: Path | str, model: str, rows: tuple[RateRow, ...]) -> tuple[RateRow, ...]:
     """Without those of a schedule that has been searched anew since and has other counts under its old name."""
-    counts = {one.name: one.removed for one in searched(model)} if any(row.removed for row in rows) else {}
+    try:
+        counts = {one.name: one.removed for one in searched(model)} if any(row.removed for row in rows) else {}
+    except JanusError:
+        return rows  # installed without the checkout's data, where no name stands for anything
     other = {row.schedule for row in rows if row.removed and counts.get(row.schedule, row.removed) != row.removed}
     if other:
         warnings.warn(
@@ -201,7 +204,10 @@ def _of_today(path: Path | str, model: str, rows: tuple[RateRow, ...]) -> tuple[
             JanusWarning,
             stacklevel=3,
         )
-    return tuple(row for row in rows if row.schedule not in other)
+    rows = tuple(row for row in rows if row.schedule not in other)
+    if not rows:
+        raise JanusError(f"{path}: holds no rows of schedules as they are stored now; {REMEDY}.")
+    return rows
 
 
 def stored_rates(model: str) -> RateTable | None:
