@@ -7,7 +7,6 @@ was not measured is not in the table, and what is not in the table is not offere
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,15 +15,11 @@ from pathlib import Path
 from janus.errors import JanusError, JanusWarning
 from janus.files import data_folder, parse_json
 from janus.geometry import architecture
+from janus.rate_fields import NAME, REMEDY, SCHEDULE, Fields
 from janus.schedule import FAMILIES, MergeSchedule
 from janus.schedules import find_schedule, searched
 
 PICTURE, TOKENS = "picture", "tokens"
-REMEDY = "write it again with `janus bench codec`"
-# No payload, time, level or number of pictures is beyond this.
-MOST = 1e9
-NAME = re.compile(r"[A-Za-z][\w.+-]{0,39}")
-SCHEDULE = re.compile(r"[\w.,+=@-]{1,80}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +165,7 @@ def load_rates(path: Path | str) -> RateTable:
         raise JanusError(f"{path}: must hold a model and rows; {REMEDY}.")
     if not doc["rows"]:
         raise JanusError(f"{path}: holds no rows; {REMEDY}.")
-    whole = _Fields(f"{path}:", doc)
+    whole = Fields(f"{path}:", doc)
     unmerged = doc.get("unmerged")
     if not isinstance(unmerged, dict):
         raise JanusError(f"{path}: unmerged {unmerged!r:.40} must hold top1, low and high; {REMEDY}.")
@@ -184,7 +179,7 @@ def load_rates(path: Path | str) -> RateTable:
         model=doc["model"],
         images=whole.text("images"),
         n=whole.count("n", 1),
-        unmerged=_Fields(f"{path}: unmerged", unmerged).accuracy(),
+        unmerged=Fields(f"{path}: unmerged", unmerged).accuracy(),
         rows=_of_today(path, doc["model"], rows),
         **{name: str(doc.get(name) or "") for name in ("machine", "date", "command")},
     )
@@ -192,10 +187,7 @@ def load_rates(path: Path | str) -> RateTable:
 
 def _of_today(path: Path | str, model: str, rows: tuple[RateRow, ...]) -> tuple[RateRow, ...]:
     """Without those of a schedule that has been searched anew since and has other counts under its old name."""
-    try:
-        counts = {one.name: one.removed for one in searched(model)} if any(row.removed for row in rows) else {}
-    except JanusError:
-        return rows  # installed without the checkout's data, where no name stands for anything
+    counts = {one.name: one.removed for one in searched(model)} if any(row.removed for row in rows) else {}
     other = {row.schedule for row in rows if row.removed and counts.get(row.schedule, row.removed) != row.removed}
     if other:
         warnings.warn(
@@ -242,52 +234,10 @@ def find_rates(spec: str, model: str) -> RateTable:
     return table
 
 
-class _Fields:
-    """Fields of one object of the file, each checked as it is taken."""
-
-    def __init__(self, where: str, fields: dict):
-        self.where, self.fields = where, fields
-
-    def refuse(self, name: str, what: str) -> JanusError:
-        return JanusError(f"{self.where} has {name} {self.fields.get(name)!r:.40} where {what} belongs; {REMEDY}.")
-
-    def number(self, name: str, most: float = MOST, least: float = 0.0) -> float:
-        value = self.fields.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-            raise self.refuse(name, f"a number from {least:g} to {most:g}")
-        return float(value)
-
-    def count(self, name: str, least: int) -> int:
-        value = self.fields.get(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MOST:
-            raise self.refuse(name, f"a whole number from {least} to {MOST:g}")
-        return value
-
-    def counts(self, name: str) -> tuple[int, ...] | None:
-        value = self.fields.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(type(one) is int and 0 <= one <= MOST for one in value):
-            raise self.refuse(name, "a list of counts, one for each block,")
-        return tuple(value)
-
-    def text(self, name: str, pattern: re.Pattern = re.compile(r".{1,400}")) -> str:
-        value = self.fields.get(name)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self.refuse(name, "a name" if pattern is not SCHEDULE else "the name of a schedule")
-        return value
-
-    def accuracy(self) -> tuple[float, float, float]:
-        top1, low, high = (self.number(name, 100.0) for name in ("top1", "low", "high"))
-        if not low <= top1 <= high:
-            raise JanusError(f"{self.where} has top1 {top1:g} outside of its interval {low:g} to {high:g}; {REMEDY}.")
-        return top1, low, high
-
-
 def _row(where: str, row) -> RateRow:
     if not isinstance(row, dict):
         raise JanusError(f"{where} must be an object; {REMEDY}.")
-    fields = _Fields(where, row)
+    fields = Fields(where, row)
     kind = row.get("kind")
     if kind not in (PICTURE, TOKENS):
         raise fields.refuse("kind", f"{PICTURE} or {TOKENS}")

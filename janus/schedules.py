@@ -70,7 +70,10 @@ def searched(model: str) -> tuple[SearchedSchedule, ...]:
     Raises:
         JanusError: If their file is not what `janus search` writes.
     """
-    path = schedules_file(model)
+    try:
+        path = schedules_file(model)
+    except JanusError:
+        return ()  # installed without the checkout's data
     return load_schedules(path, model) if path.is_file() else ()
 
 
@@ -80,10 +83,6 @@ def tested(model: str) -> dict[str, SearchedSchedule]:
     Raises:
         JanusError: If their file is not what `janus search` writes.
     """
-    try:
-        data_folder()
-    except JanusError:
-        return {}  # installed without the checkout's data
     return {one.name: one for one in searched(model) if one.better and not math.isnan(one.top1)}
 
 

@@ -27,6 +27,7 @@ TORCH_FREE = (
     "arithmetic",
     "geometry",
     "accuracy",
+    "rate_fields",
     "rates",
     "paired",
     "equal",
