@@ -33,6 +33,8 @@ from workbench_page import (
     type_into,
 )
 
+from janus.explorer.page import WATCH
+
 # What the sentence, and where it can be seen there the figures, say of a number.
 SLIDERS = {
     "Bandwidth": ("Under {} Mbit/s", ""),
@@ -44,6 +46,22 @@ SLIDERS = {
 MENUS = ("Device", "Cloud", "Schedule", "Tokens as", "Picture as", "Plot over", "Picture")
 # A laptop, a small one, one at 200 %, and a narrow window.
 SIZES = {"1440x900": (1440, 900), "1280x720": (1280, 720), "zoom": (720, 450), "narrow": (700, 900)}
+
+# The widget's own code with a kernel that cannot be reached; gives what it tried to say.
+AWAY = """async (code) => {
+  const { default: watch } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  const el = document.createElement("div"), said = [];
+  document.querySelector(".janus-explorer").append(el);
+  await new Promise((tried) => watch.render({ el, model: { send(what) {
+    said.push(what);
+    setTimeout(tried);
+    throw new Error("Cannot send");
+  } } }));
+  el.remove();
+  return said;
+}"""
+# JupyterLab's own debugger (4.6.6) asks the kernel that is going down, and complains if it is gone without an answer.
+DEBUGGER = "Could not restore the debugger state: Canceled future for debug_request message"
 
 
 @pytest.fixture(scope="module")
@@ -327,6 +345,11 @@ def test_nothing_is_cut_off_in_light_and_dark_at_any_size(book):
         page.set_viewport_size({"width": 1440, "height": 900})
 
 
+def test_figures_that_are_drawn_while_the_kernel_is_away_complain_of_nothing(book):
+    """A page that comes back in the middle of a restart has nobody to tell that it has drawn."""
+    assert book.page.evaluate(AWAY, WATCH) == ["drawn"]
+
+
 def test_a_lesson_a_reload_and_a_restart(book):
     """A lesson brings its model and says what there is to see; all is still there when the page comes back, and a new
     kernel begins anew."""
@@ -350,6 +373,7 @@ def test_a_lesson_a_reload_and_a_restart(book):
     book.idle()
     book.run_all()
     settled(book)
+    book.console_errors[:] = [said for said in book.console_errors if not said.startswith(DEBUGGER)]
     says(book, ".janus-sentence", "Under 10 Mbit/s")
     book.press(control("Bandwidth", ".noUi-handle"), "ArrowRight")
     says(book, ".janus-sentence", "Under 12 Mbit/s")

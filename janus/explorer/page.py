@@ -19,8 +19,8 @@ export default {
       // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks
       // for this mark on what has the focus.
       screen.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });
-      // After the frame that shows them.
-      requestAnimationFrame(() => setTimeout(() => model.send("drawn")));
+      // After the frame that shows them; while a kernel restarts there is nobody to tell.
+      requestAnimationFrame(() => setTimeout(() => { try { model.send("drawn"); } catch { } }));
     };
     wait();
     return () => { waiting = false; };

@@ -1,6 +1,7 @@
 """The look of the screen. JupyterLab's own variables give the colours, so it is light or dark as the page is."""
 
-# Text and lines of the figures follow the theme as well: what plotly writes into the SVG is overridden.
+# The sentence has the room of a long one, four to seven lines, so that figures stay where they are. Text and lines of the
+# figures follow the theme as well: what plotly writes into the SVG is overridden.
 CSS = """
 .janus-explorer { color: var(--jp-ui-font-color1, #222); --janus-line: var(--jp-border-color2, #bbb);
   font-family: var(--jp-ui-font-family, sans-serif); overflow: hidden; padding: 2px 0; container-type: inline-size; }
@@ -11,7 +12,7 @@ CSS = """
 .janus-banner pre { max-height: 160px; overflow: auto; font-size: 11px; }
 .janus-sentence { margin: 0 0 4px 0; }
 .janus-sentence .widget-html-content > div { border-left: 4px solid #0072B2; padding: 2px 0 2px 10px;
-  font-size: 13.5px; line-height: 1.42; min-height: 57px; }
+  font-size: 13.5px; line-height: 1.42; min-height: 119px; box-sizing: border-box; }
 .janus-sentence .unmet > b:first-child::before { content: "\\2715  "; color: #D55E00; }
 .janus-sentence .met > b:first-child::before { content: "\\2713  "; color: #009E73; }
 .janus-explorer .stale { opacity: .45; font-style: italic; }
@@ -77,10 +78,13 @@ CSS = """
 .janus-stage .janus-figures { height: 223px; }
 /* A low window: what is changed and what it changes are seen together. */
 @media (max-height: 800px) {
-  .janus-sentence .widget-html-content > div { font-size: 12.5px; line-height: 1.3; min-height: 33px; }
+  .janus-sentence .widget-html-content > div { font-size: 12.5px; line-height: 1.3; min-height: 118px; }
   .janus-stage .janus-figures { height: 196px; }
   .janus-course .janus-figures { height: 344px; }
   .janus-picture .pair figure { max-width: 92px; }
+}
+@container (min-width: 1200px) {
+  .janus-sentence .widget-html-content > div { min-height: 81px; }
 }
 @container (max-width: 900px) {
   .janus-controls.janus-controls { width: 262px !important; flex-basis: 262px !important; }
@@ -88,6 +92,7 @@ CSS = """
 /* A narrow screen, or a wide one at 200 %: the sentence, below it the controls in columns, then the figures. */
 @container (max-width: 840px) {
   .janus-body.janus-body { display: flex; flex-direction: column; }
+  .janus-sentence .widget-html-content > div { min-height: 138px; }
   .janus-right.janus-right { display: contents; }
   .janus-bar { order: 1; } .janus-sentence { order: 2; } .janus-controls { order: 3; } .janus-desk { order: 4; }
   .janus-right > .janus-note { order: 5; } .janus-shelf { order: 6; }
