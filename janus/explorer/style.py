@@ -1,7 +1,7 @@
 """The look of the screen. JupyterLab's own variables give the colours, so it is light or dark as the page is."""
 
-# The sentence has the room of a long one, four to seven lines, so that figures stay where they are. Text and lines of the
-# figures follow the theme as well: what plotly writes into the SVG is overridden.
+# The sentence has the room of a long one, four to seven lines, so that figures stay where they are.
+# Text and lines of the figures follow the theme as well: what plotly writes into the SVG is overridden.
 CSS = """
 .janus-explorer { color: var(--jp-ui-font-color1, #222); --janus-line: var(--jp-border-color2, #bbb);
   font-family: var(--jp-ui-font-family, sans-serif); overflow: hidden; padding: 2px 0; container-type: inline-size; }
