@@ -47,6 +47,16 @@ MENUS = ("Device", "Cloud", "Schedule", "Tokens as", "Picture as", "Plot over", 
 # A laptop, a small one, one at 200 %, and a narrow window.
 SIZES = {"1440x900": (1440, 900), "1280x720": (1280, 720), "zoom": (720, 450), "narrow": (700, 900)}
 
+# Where the figures begin, as it is and with hardly a sentence above them.
+SHORTEST = """() => {
+  const said = document.querySelector(".janus-sentence .widget-html-content > div"), words = said.innerHTML;
+  const top = () => document.querySelector(".janus-stage .janus-figures").getBoundingClientRect().top;
+  const present = top();
+  said.textContent = "Short.";
+  const shortest = top();
+  said.innerHTML = words;
+  return [present, shortest];
+}"""
 # The widget's own code with a kernel that cannot be reached; gives what it tried to say.
 AWAY = """async (code) => {
   const { default: watch } = await import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
@@ -341,6 +351,19 @@ def test_nothing_is_cut_off_in_light_and_dark_at_any_size(book):
                 shot(book, f"{view}-{size}-dark")
                 theme(book, "Light")
                 page.wait_for_function(f"() => ({CONTRAST})() > 7")
+    finally:
+        page.set_viewport_size({"width": 1440, "height": 900})
+
+
+def test_figures_stay_where_they_are_when_the_sentence_grows(book):
+    """The shortest sentence takes the room of the present one."""
+    page = book.page
+    try:
+        for width, height in ((1440, 900), (1280, 720), (1920, 1080), (1100, 900)):
+            page.set_viewport_size({"width": width, "height": height})
+            at_rest(book)
+            present, shortest = page.evaluate(SHORTEST)
+            assert present == shortest, (width, height)
     finally:
         page.set_viewport_size({"width": 1440, "height": 900})
 
