@@ -1,6 +1,7 @@
 """What the screen can be brought back from and what can be taken away: states, lessons, tables and files."""
 
 import io
+import threading
 import xml.etree.ElementTree
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from janus.errors import JanusError
+from janus.explorer import Explorer
 from janus.explorer.export import FORMATS
 from janus.explorer.lessons import LESSONS
 from janus.explorer.state import LONGEST, VERSION, join, take_apart, text_of
@@ -95,6 +97,24 @@ def test_a_state_brings_everything_back(made):
                 assert one.panel.settings[name].control.value == value
 
     there_and_back()
+
+
+@pytest.mark.parametrize("how", (lambda explorer: explorer.restore("janus1?slo_ms=33"), Explorer.reset))
+def test_what_comes_in_behind_waits_until_a_script_s_restore_is_over(made, how):
+    """Else it shows, last of all, what was asked before."""
+    explorer = made(live=False)
+    shown, early, follow = threading.Event(), [], explorer.desk.follow
+
+    def meanwhile(bench, answer):
+        threading.Thread(target=explorer._post, args=(shown.set,)).start()
+        early.append(shown.wait(0.3))
+        follow(bench, answer)
+
+    explorer.desk.follow = meanwhile
+    how(explorer)
+
+    assert early and not any(early)
+    assert shown.wait(30)
 
 
 def test_what_a_state_is_silent_about_is_the_same_for_ever(made):

@@ -16,6 +16,7 @@ from janus.pictures import DrawnPictures
 
 if TYPE_CHECKING:
     from janus.explorer.bar import Bar
+    from janus.explorer.behind import Turn
     from janus.explorer.desk import Desk
     from janus.explorer.live import LiveAccuracy
     from janus.explorer.machines import Machines
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 
 class Keeping:
-    """The part of `janus.Explorer` that brings it back and takes things away from it."""
+    """The part of `janus.Explorer` that brings it back and takes things away from it.
+
+    A script calls these directly, so they take the turn that handlers get from the guard: otherwise an answer that
+    comes in behind shows what was asked before.
+    """
 
     panel: Panel
     stage: Stage
@@ -49,13 +54,15 @@ class Keeping:
     _data: str
     _accuracy: Columns
     _device_chosen: bool
+    _turn: Turn
 
     def reset(self) -> None:
         """Everything as it was at first."""
-        self.live.clear()
-        self.desk.clear()
-        self.restore(self._first)
-        self.bar.forget()
+        with self._turn:
+            self.live.clear()
+            self.desk.clear()
+            self.restore(self._first)
+            self.bar.forget()
 
     @property
     def state(self) -> str:
@@ -71,6 +78,10 @@ class Keeping:
         Raises:
             JanusError: If it cannot be had.
         """
+        with self._turn:
+            self._bring_back(state)
+
+    def _bring_back(self, state: str) -> None:
         to = states.read(
             state, self.panel, sources=self._sources, machines=self._machines, benches=self._benches,
             images_of=self._images_of,
@@ -91,7 +102,8 @@ class Keeping:
 
     def sheets(self) -> dict[str, Sheet]:
         """Each figure with its data as a table: `explorer.sheets()["latency"].table`."""
-        return sheets_of(self.stage, self.answer, self._accuracy.frame(), label=self.source.label)
+        with self._turn:
+            return sheets_of(self.stage, self.answer, self._accuracy.frame(), label=self.source.label)
 
     def export(
         self, folder: Path | str = ".", *, only: Iterable[str] | str | None = None,
@@ -107,7 +119,9 @@ class Keeping:
         Raises:
             JanusError: If there is no such figure, format or folder.
         """
-        return write_files(self.sheets(), folder, self._facts(), only=only, formats=formats)
+        with self._turn:
+            sheets, facts = self.sheets(), self._facts()
+        return write_files(sheets, folder, facts, only=only, formats=formats)
 
     def _facts(self) -> dict[str, str]:
         bench, images = self._workbench, states.images_name(self._images_of(self.source))
