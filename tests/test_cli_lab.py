@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -26,6 +27,12 @@ def started(monkeypatch):
     calls = []
     monkeypatch.setattr(os, "execve", lambda *call: calls.append(call))
     return calls
+
+
+def test_the_server_does_not_import_what_would_hold_its_start_up():
+    """A checker of addresses that builds its grammar on import; see pyproject.toml."""
+    code = "import sys, jupyter_server.serverapp; sys.exit('rfc3987_syntax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("name", ["trace", "trace.ipynb", "notebooks/trace.ipynb"])
