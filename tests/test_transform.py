@@ -26,7 +26,19 @@ from janus.runtime.half import open_half
 from janus.runtime.requests import Limits, Refused, read_work, tokens_request
 from janus.schedule import MergeSchedule
 from janus.transform import read_codebook
-from janus.transform.codebook import LOW, OCTAVE, step_index
+from janus.transform.codebook import (
+    CLASS_WIDTH,
+    CLASSES,
+    FINENESS,
+    FINENESS_WIDTH,
+    LOW,
+    MAX_STEP,
+    MIN_STEP,
+    OCTAVE,
+    step_index,
+)
+from janus.transform.fineness import MIDDLE
+from janus.transform.places import places_of, places_of_prefix
 from janus.transform.shelf import find_codebook, shipped_codebook, transform_step
 from janus.transform.wire import DEAD_ZONE, HEADER, MAX_BATCH
 
@@ -102,6 +114,26 @@ def test_tokens_of_no_picture_round_trip_too(variant, seed, scale, n, most):
     assert torch.equal(back.sizes, sizes)
     y = components(book, x)
     assert (np.abs(components(book, back.x) - y) <= error_bound(book, y, STEP) + 1e-4 * np.abs(y).max(initial=0)).all()
+
+
+@given(scales=st.lists(st.integers(-80, 80), min_size=1, max_size=40), step=st.integers(MIN_STEP, MAX_STEP),
+       fine=st.lists(st.integers(0, FINENESS - 1), max_size=12))  # fmt: skip
+def test_components_travel_by_class_then_by_token_then_by_component(scales, step, fine):
+    """Whatever a codebook's scales, the order is the one that payloads have had from the first."""
+    cut = replace(codebook().at(SPLIT), scales=np.array(scales, np.int16), prefix_scales=np.array(scales, np.int16))
+    classes = {
+        (token, at): min((scale - step - (own - MIDDLE) * FINENESS_WIDTH - LOW * OCTAVE) // CLASS_WIDTH, CLASSES - 1)
+        for token, own in enumerate(fine)
+        for at, scale in enumerate(scales)
+    }
+    sent = sorted((place for place, one in classes.items() if one >= 0), key=classes.get)
+
+    places = places_of(cut, step, np.array(fine, np.int32))
+
+    assert [divmod(int(place), len(scales)) for place in places.order] == sent
+    assert [one for one, count in places.groups for _ in range(count)] == [classes[place] for place in sent]
+    even = places_of_prefix(cut, step, len(fine))
+    assert np.array_equal(even.order, places_of(cut, step, np.full(len(fine), MIDDLE)).order)
 
 
 def test_a_smaller_step_costs_bytes_and_brings_fidelity():

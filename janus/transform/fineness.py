@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from janus.transform.codebook import FINENESS, OCTAVE, PRODUCTS
+from janus.transform.codebook import FINENESS, OCTAVE, PRODUCTS, feature_count
 
 MIDDLE = FINENESS // 2
 # Components beyond so many deviations are cut there: an outlier should not run away with a regression.
@@ -33,17 +33,23 @@ def features(
         scales: Of the components (`Cut.scales`).
         prefix_scales: Of the prefix token's.
     """
+    m, few = y.shape[-1], min(PRODUCTS, y.shape[-1])
     deviation = 2.0 ** (scales / OCTAVE)
-    z = np.clip(y / np.sqrt(deviation**2 + 0.05 * deviation.mean() ** 2), -FAR, FAR).astype(np.float32)
-    few = min(PRODUCTS, z.shape[-1])
-    parts = [z, z[..., :few] ** 2]
     shared = min(few, prefix.shape[-1])
+    found = np.empty((*y.shape[:2], feature_count(m, prefix.shape[-1])), np.float32)
+    z, squares, rest = found[..., :m], found[..., m : m + few], found[..., -4:]
+    np.divide(y, np.sqrt(deviation**2 + 0.05 * deviation.mean() ** 2).astype(np.float32), out=z)
+    np.clip(z, -FAR, FAR, out=z)
+    np.square(z[..., :few], out=squares)
     if shared:
-        c = np.clip(prefix[:, None, :shared] / 2.0 ** (prefix_scales[:shared] / OCTAVE), -FAR, FAR).astype(np.float32)
-        parts += [np.broadcast_to(c, (*z.shape[:2], shared)), z[..., :shared] * c]
-    grown = np.log(sizes, dtype=np.float32)[..., None]
-    length = np.log(np.linalg.norm(y, axis=-1) + 1e-6, dtype=np.float32)[..., None]
-    return np.concatenate([*parts, grown, grown**2, length, np.ones_like(grown)], axis=-1, dtype=np.float32)
+        of_prefix, products = found[..., m + few : m + few + shared], found[..., m + few + shared : -4]
+        of_prefix[:] = np.clip(prefix[:, None, :shared] / 2.0 ** (prefix_scales[:shared] / OCTAVE), -FAR, FAR)
+        np.multiply(z[..., :shared], of_prefix, out=products)
+    rest[..., 0] = np.log(sizes)
+    rest[..., 1] = rest[..., 0] ** 2
+    rest[..., 2] = np.log(np.linalg.norm(y, axis=-1) + 1e-6)
+    rest[..., 3] = 1
+    return found
 
 
 def fineness_of(predicted: Float[np.ndarray, "b n"]) -> Int[np.ndarray, "b n"]:

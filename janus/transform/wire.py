@@ -20,21 +20,18 @@ from jaxtyping import Float, Int
 
 from janus.errors import JanusError
 from janus.transform.codebook import (
-    CLASS_WIDTH,
     CLASSES,
-    FINENESS_WIDTH,
-    LOW,
     MAGNITUDES,
     MAX_STEP,
     MEAN_SIZES,
     MIN_STEP,
-    OCTAVE,
     SIZE_KINDS,
     SIZES,
     Codebook,
 )
 from janus.transform.coder import Reader, Writer, signed_of, symbols_of, too_far
-from janus.transform.fineness import MIDDLE, features, fineness_of
+from janus.transform.fineness import features, fineness_of
+from janus.transform.places import Places, places_of, places_of_prefix, steps_of, width_of
 
 # magic and version, flags: merged (1), split, step, batch, tokens, codebook, CRC-32 of all but itself
 HEADER = struct.Struct("<3sBBbHH4sI")
@@ -117,10 +114,12 @@ def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[
     for kind, here in _kinds(free):
         writer.put(fine[here], symbols_of(cut.fineness[kind]))
     marks = [writer.bits()]
-    flat = prefix.reshape(batch * p, len(cut.prefix_scales))
-    _put_components(writer, book, cut.prefix_scales, np.full(batch * p, step), flat, PREFIX_DEAD_ZONE)
+    flat = prefix.reshape(batch * p, len(cut.prefix_scales)) / width_of(step)
+    _put_components(writer, book, places_of_prefix(cut, step, batch * p), flat, PREFIX_DEAD_ZONE)
     marks.append(writer.bits())
-    _put_components(writer, book, cut.scales, _steps(step, fine), y.reshape(fine.size, len(cut.scales)), DEAD_ZONE)
+    fine = fine.reshape(-1)
+    flat = y.reshape(fine.size, len(cut.scales)) / width_of(steps_of(step, fine))[:, None]
+    _put_components(writer, book, places_of(cut, step, fine), flat, DEAD_ZONE)
     body = writer.bytes()
     first, second = (min(round(mark / 8), len(body)) for mark in marks)
     items = {"header": HEADER.size, "sizes": first, "prefix": second - first, "tokens": len(body) - second}
@@ -175,9 +174,14 @@ def unpack_tokens(data: bytes, book: Codebook) -> Tokens:
     fine = np.zeros((h.batch, count), np.int32)
     for kind, here in _kinds(free):
         fine[here] = reader.take(int(here.sum()), symbols_of(cut.fineness[kind]))
-    prefix = _take_components(reader, book, cut.prefix_scales, np.full(h.batch * p, h.step))
-    y = _take_components(reader, book, cut.scales, _steps(h.step, fine))
+    prefix = np.zeros((h.batch * p, len(cut.prefix_scales)), np.float32)
+    _take_components(reader, book, places_of_prefix(cut, h.step, len(prefix)), prefix)
+    fine = fine.reshape(-1)
+    y = np.zeros((fine.size, len(cut.scales)), np.float32)
+    _take_components(reader, book, places_of(cut, h.step, fine), y)
     reader.end()
+    prefix *= width_of(h.step)
+    y *= width_of(steps_of(h.step, fine))[:, None]
     x = np.empty((h.batch, h.tokens, width), np.float32)
     x[:, :p] = (prefix @ cut.prefix_basis).reshape(h.batch, p, width) + cut.prefix_mean
     x[:, p:] = (y @ cut.basis).reshape(h.batch, count, width) + cut.mean
@@ -188,57 +192,30 @@ def unpack_tokens(data: bytes, book: Codebook) -> Tokens:
     return Tokens(x=x, sizes=sizes)
 
 
-def _by_class(scales: Int[np.ndarray, " m"], steps: Int[np.ndarray, " n"]) -> tuple[np.ndarray, list[tuple[int, int]]]:
-    """Which of n x m components are sent, in what order, and how many in each class of the entropy coder.
-
-    Args:
-        scales: Of the components.
-        steps: Of the tokens, in eighths of an octave as the scales are.
-
-    Returns:
-        Places in the flattened matrix by class, and (class, count) of each class in turn.
-    """
-    classes = (scales.astype(np.int32) - steps[:, None] - LOW * OCTAVE) // CLASS_WIDTH
-    # Of 8 bits, because numpy sorts such by counting.
-    flat = (np.clip(classes, -1, CLASSES - 1) + 1).astype(np.uint8).reshape(-1)
-    counts = np.bincount(flat, minlength=CLASSES + 1)
-    order = np.argsort(flat, kind="stable")[counts[0] :]
-    return order, [(one, int(count)) for one, count in enumerate(counts[1:]) if count]
-
-
-def _put_components(
-    writer: Writer, book: Codebook, scales: np.ndarray, steps: np.ndarray, y: Float[np.ndarray, "n m"], zone: float
-) -> None:
-    order, groups = _by_class(scales, steps)
-    values = (y / (2.0 ** (steps / OCTAVE)).astype(np.float32)[:, None]).reshape(-1)[order]
-    far = np.minimum(np.floor(np.abs(values) + np.float32(0.5 - zone)), 1 << 30).astype(np.int32)
-    symbols = np.minimum(far, MAGNITUDES)
-    np.negative(symbols, out=symbols, where=values < 0)
-    symbols += MAGNITUDES
+def _put_components(writer: Writer, book: Codebook, places: Places, y: Float[np.ndarray, "n m"], zone: float) -> None:
+    """Those components that are sent, in steps."""
+    values = np.take(y, places.order)
+    far = np.abs(values)
+    far += np.float32(0.5 - zone)
+    np.floor(far, out=far)
+    symbols = (np.copysign(np.minimum(far, MAGNITUDES), values) + MAGNITUDES).astype(np.int32)
     at = 0
-    for one, count in groups:
+    for one, count in places.groups:
         writer.put(symbols[at : at + count], _magnitude_model(book, one))
         at += count
-    writer.put_excess(far[far >= MAGNITUDES] - MAGNITUDES)
+    beyond = np.minimum(far[far >= MAGNITUDES], 1 << 30).astype(np.int32)
+    writer.put_excess(beyond - MAGNITUDES)
 
 
-def _take_components(
-    reader: Reader, book: Codebook, scales: np.ndarray, steps: np.ndarray
-) -> Float[np.ndarray, "n m"]:  # fmt: skip
-    order, groups = _by_class(scales, steps)
-    q = np.concatenate([np.zeros(0, np.int32), *(reader.take(n, _magnitude_model(book, one)) for one, n in groups)])
+def _take_components(reader: Reader, book: Codebook, places: Places, y: Float[np.ndarray, "n m"]) -> None:
+    """Puts components in steps into ``y``, which is zero."""
+    taken = [reader.take(count, _magnitude_model(book, one)) for one, count in places.groups]
+    q = np.concatenate([np.zeros(0, np.int32), *taken])
     q -= MAGNITUDES
     beyond = np.abs(q) == MAGNITUDES
     if beyond.any():
         q[beyond] += np.sign(q[beyond]) * reader.take_excess(int(beyond.sum()))
-    y = np.zeros(len(steps) * len(scales), np.float32)
-    y[order] = q
-    return y.reshape(len(steps), len(scales)) * (2.0 ** (steps / OCTAVE)).astype(np.float32)[:, None]
-
-
-def _steps(step: int, fine: Int[np.ndarray, "b n"]) -> Int[np.ndarray, " bn"]:
-    """Of each token, in eighths of an octave."""
-    return step + (fine.reshape(-1) - MIDDLE) * FINENESS_WIDTH
+    y.reshape(-1)[places.order] = q.astype(np.float32)
 
 
 def _put_capped(writer: Writer, values: Int[np.ndarray, " n"], most: int, model) -> None:
