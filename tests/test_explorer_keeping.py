@@ -349,14 +349,14 @@ def test_a_drawing_shows_what_the_figure_shows():
             "text": ["17", ""]}  # fmt: skip
     points = {"type": "scatter", "mode": "markers", "x": [0], "y": [1], "name": "two",
               "marker": {"symbol": "square-open", "size": 7, "color": "rgba(0,158,115,0.4)"}}  # fmt: skip
-    text = stills.still({"data": [bars, points], "layout": layout}, "svg", {"figure": "costs"}).decode()
+    text = stills.still([{"data": [bars, points], "layout": layout}], "svg", {"figure": "costs"}).decode()
     words = " ".join(" ".join(xml.etree.ElementTree.fromstring(text).itertext()).split())
 
     for word in ("costs $5", "split", "ms", "one", "two", "inside", "17"):
         assert f" {word} " in words
     assert "outside" not in words
     with pytest.raises(JanusError, match="format 'gif' is unknown"):
-        stills.still({"data": [bars], "layout": layout}, "gif", {})
+        stills.still([{"data": [bars], "layout": layout}], "gif", {})
 
 
 @pytest.mark.parametrize(

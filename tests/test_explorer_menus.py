@@ -289,7 +289,7 @@ def test_no_number_is_struck_through():
         if trace.get("mode") == "text"
     )  # fmt: skip
 
-    assert texts["customdata"] == fits and texts["y"][0] == slo_ms
+    assert [ms for _, ms in texts["customdata"]] == fits and texts["y"][0] == slo_ms
     near = 0.13 * table.attrs["top_ms"]
     assert texts["y"] == [slo_ms if ms < slo_ms < ms + near else ms for ms in fits]
     few = next(t for t in tokens_figure(answer.tokens, split=2, cut="")["data"] if t.get("mode") == "text")

@@ -58,6 +58,7 @@ class Bar(ipywidgets.VBox):
         """No lesson is chosen, and nothing is said of one."""
         self._taught = ""
         self.lesson.put(NONE)
+        self._put(self._shown)
         self._say("")
 
     def made_with(self, data: str | None, here: str) -> None:

@@ -7,6 +7,7 @@ import atexit
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple
 
@@ -177,9 +178,17 @@ class Lane:
                     self._changed.notify_all()
 
     def _do(self, job: Job, cancel: threading.Event) -> None:
-        def deliver(call: Callable[[], None]) -> None:
+        def show(call: Callable[[], None]) -> None:
             # Asked again at delivery: a newer job may have come while this result was on its way.
-            self._post(lambda: None if cancel.is_set() else call())
+            if cancel.is_set():
+                return
+            try:
+                call()
+            except Exception as why:  # neither the end of this thread nor only in a log
+                self._fail(why)
+
+        def deliver(call: Callable[[], None]) -> None:
+            self._post(lambda: show(call))
 
         try:
             results = job.work(cancel)
@@ -193,6 +202,12 @@ class Lane:
                 if isinstance(results, Generator):
                     results.close()
         except Exception as why:  # whatever it is, it belongs on the screen, not into a thread's end
-            deliver(lambda why=why: self._failed(why))
+            deliver(lambda why=why: self._fail(why))
         else:
             deliver(job.done)
+
+    def _fail(self, why: Exception) -> None:
+        try:
+            self._failed(why)
+        except Exception:  # the screen itself is broken; the next job may mend it
+            traceback.print_exc()

@@ -9,9 +9,10 @@ import ipywidgets
 
 from janus.errors import JanusError
 from janus.explorer.looks import looks
-from janus.workbench.words import significant
 
 LABEL = {"description_width": "74px"}
+# From here on six digits would need an exponent.
+PLAIN = 1e6
 
 
 def number_in(text: str, name: str, unit: str) -> float:
@@ -101,7 +102,7 @@ class Number(ipywidgets.HBox):
                 self.slider.index = 0
                 self.slider.options = self._options()
             self.slider.index = min(range(len(self._steps)), key=lambda i: abs(self._steps[i] - value))
-            self.box.value = significant(value, 4).replace(",", "")
+            self.box.value = f"{value:.6g}" if abs(value) < PLAIN else f"{value:.0f}"
             self.box.remove_class("janus-wrong")
         finally:
             self._syncing = False

@@ -154,6 +154,7 @@ class CourseView(ipywidgets.VBox):
         self._replaying = replaying
         self.plot: Plot | None = None
         self._opened: tuple[str, Trace] | None = None
+        self._drawn: tuple | None = None
         self.trace = TraceField(guard=guard, changed=changed)
         usual, ask = Course(), {"guard": guard, "changed": changed, "style": LABEL, "flex": "1 1 170px"}
         self.pace = Choice("Frames", list(PACES), usual.camera_fps, **ask,
@@ -201,6 +202,7 @@ class CourseView(ipywidgets.VBox):
         if leg is not None and not self._replaying.stale:
             slo = f"SLO<br>{ms(question.slo_ms)}"
             parts = course_figures(leg.over_time, measured, slo_ms=question.slo_ms, slo=slo)
+            self._drawn = leg, parts
             spec = beside(parts, PLACES, height=HEIGHT, margin=MARGIN)
             if self.plot is None:
                 self.plot = Plot(spec)
@@ -209,6 +211,17 @@ class CourseView(ipywidgets.VBox):
                 self.plot.show(spec)
         table = self._replaying.table(self.course)
         self.table.value = table_html(table, camera=bool(self.course.camera_fps))
+
+    @property
+    def shown(self) -> tuple | None:
+        """The chosen policy's leg, its figures, and the table of all policies; None while they are not known."""
+        if (
+            self._drawn is None
+            or self._replaying.stale
+            or self._drawn[0] is not self._replaying.leg(self.course.policy)
+        ):
+            return None
+        return (*self._drawn, self._replaying.table(self.course))
 
 
 def table_html(table, *, camera: bool) -> str:

@@ -19,6 +19,7 @@ from janus.explorer.pairwork import HERE, IMITATED, WORDS, PairJob
 from janus.explorer.panel import Setting
 from janus.explorer.prose import sentence_html
 from janus.explorer.replaying import Replaying
+from janus.explorer.sheets import course_sheets
 from janus.policy import policies_for
 from janus.provenance import hardware
 from janus.workbench import (
@@ -37,6 +38,7 @@ from janus.workbench import (
 
 if TYPE_CHECKING:
     from janus.explorer.banner import Banner
+    from janus.explorer.export import Sheet
     from janus.explorer.stage import Stage
     from janus.explorer.subject import Subject
 
@@ -229,6 +231,12 @@ class Desk(ipywidgets.VBox):
 
     def _rows(self, answer: Answer) -> list[dict]:
         return self.measuring.rows(self._bench, answer.question, self.course_view.course, self.where.value)
+
+    def sheets(self, answer: Answer) -> dict[str, Sheet]:
+        """What the trace view shows, if it is what is seen."""
+        if self.planned:
+            return {}
+        return course_sheets(self.course_view, answer, self._rows(answer), WORDS[self.where.value])
 
     def sentence(self, answer: Answer, stored, real, model: str, live: str) -> str:
         """What stands on top, as HTML, for the view that is seen."""

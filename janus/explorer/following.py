@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from janus.explorer.desk import Desk
     from janus.explorer.live import LiveAccuracy
     from janus.explorer.panel import Panel
+    from janus.explorer.shelf import Shelf
     from janus.explorer.sources import ModelSource
     from janus.explorer.stage import Stage
     from janus.explorer.subject import Subject
@@ -26,6 +27,7 @@ class Following:
     panel: Panel
     stage: Stage
     desk: Desk
+    shelf: Shelf
     banner: Banner
     live: LiveAccuracy
     source: ModelSource
@@ -64,12 +66,18 @@ class Following:
         """The picture's merged tokens under the present plan."""
         subject = self.subject
         if subject is None:
+            self._outlining.cancel()
             self.stage.draw()
             return
         if self.stage.outlined_as((self.stage.which.value, self.answer.merging.removed, subject.name)):
             return
         pixels, plan = self.stage.pixels, self.answer.merging
-        self._outlining.submit(lambda cancel: outlines(subject, pixels, plan), self.stage.outline)
+        self._outlining.submit(lambda cancel: outlines(subject, pixels, plan), self._outlined)
+        self.shelf.refresh("picture")
+
+    def _outlined(self, groups) -> None:
+        self.stage.outline(groups)
+        self.shelf.refresh("picture")
 
     def _failed(self, why: Exception) -> None:
         self._doing = ""

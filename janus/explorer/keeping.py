@@ -54,6 +54,7 @@ class Keeping:
     _data: str
     _accuracy: Columns
     _device_chosen: bool
+    _cloud_here: bool
     _turn: Turn
 
     def reset(self) -> None:
@@ -61,8 +62,8 @@ class Keeping:
         with self._turn:
             self.live.clear()
             self.desk.clear()
-            self.restore(self._first)
             self.bar.forget()
+            self.restore(self._first)
 
     @property
     def state(self) -> str:
@@ -95,7 +96,8 @@ class Keeping:
                 self.subject = None
         self.panel.put(to.values, to.level, to.split)
         self.stage.want(to.picture)
-        self._device_chosen = to.device is not None
+        self._device_chosen = to.device is not None or self._machines.given(to.source.name)
+        self._cloud_here = to.cloud_here
         self._open(to.source, to.device, to.cloud)
         self.stage.block.value = self._workbench.geometry.depth if to.block is None else to.block
         self.bar.made_with(to.data, self._data)
@@ -103,7 +105,8 @@ class Keeping:
     def sheets(self) -> dict[str, Sheet]:
         """Each figure with its data as a table: `explorer.sheets()["latency"].table`."""
         with self._turn:
-            return sheets_of(self.stage, self.answer, self._accuracy.frame(), label=self.source.label)
+            plan = sheets_of(self.stage, self.answer, self._accuracy.frame(), label=self.source.label)
+            return plan | self.desk.sheets(self.answer)
 
     def export(
         self, folder: Path | str = ".", *, only: Iterable[str] | str | None = None,

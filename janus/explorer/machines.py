@@ -36,8 +36,16 @@ class Machines:
         if given is None:
             return None
         profile = given.check_model(model) if isinstance(given, LatencyProfile) else find_profile(given, model)
-        self._own[profile.label] = profile
-        return profile.label
+        label, number = profile.label, 1
+        while self._own.get(label, profile) is not profile:
+            number += 1
+            label = f"{profile.label} {number}"
+        self._own[label] = profile
+        return label
+
+    def given(self, model: str) -> bool:
+        """Whether a person gave a device that is one of the model's."""
+        return self._wanted[0] in self.of(model)
 
     def measured(self, profile: LatencyProfile) -> None:
         """Remember what was measured on this machine."""

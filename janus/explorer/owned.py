@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from janus.errors import JanusError
-from janus.explorer.sources import ModelSource, rates_of, stored_accuracy
+from janus.explorer.sources import ModelSource, accuracy_of, rates_of
 from janus.geometry import architecture
 from janus.grid import SizeTable
 from janus.profile import LatencyProfile
@@ -94,7 +94,7 @@ class Benches:
             if len(self._made) >= BENCHES:
                 del self._made[next(iter(self._made))]
             self._made[key] = Workbench(
-                device, cloud, stored_accuracy(source.name), rates_of(source), schedules=schedules_of(source),
+                device, cloud, accuracy_of(source), rates_of(source), schedules=schedules_of(source),
                 sizes=sizes_of(source),
             )  # fmt: skip
         return self._made[key]

@@ -11,6 +11,7 @@ import ipywidgets
 from janus.explorer.controls import Choice, Number, Offered, Tick, group, round_steps
 from janus.explorer.looks import looks
 from janus.explorer.owned import finds
+from janus.geometry import ModelGeometry
 from janus.grid import CODECS, ENCODINGS
 from janus.schedule import MergeSchedule
 from janus.schedules import SearchedSchedule
@@ -76,6 +77,7 @@ class Panel(ipywidgets.VBox):
         self.cloud = Choice("Cloud", (), None, tooltip="Whose block times stand for the cloud.", **chosen)
 
         def other_family() -> None:
+            self._keep_compute()
             self.fit(self._bench)
             asked()
 
@@ -222,6 +224,14 @@ class Panel(ipywidgets.VBox):
         self.codec.offer(named(codecs), USUAL.codec)
         self.encoding.offer(named(bench.encodings), JPEG)
 
+    def _keep_compute(self) -> None:
+        """A level means something else in another schedule: there, the one that leaves about as much to compute."""
+        family, before, level, geometry = self.family.value, self._fitted, self.level.value, self._bench.geometry
+        if level and not self.searched and "none" not in (family, before):
+            wanted = _computed(before, level, geometry)
+            levels = levels_of(family, geometry)
+            self.level.put(min(levels, key=lambda known: abs(_computed(family, known, geometry) - wanted)))
+
     def fit(self, bench: Workbench) -> None:
         """Give level and split the steps that this model, schedule and codec have, and take back what lies beyond."""
         self._bench = bench
@@ -234,10 +244,16 @@ class Panel(ipywidgets.VBox):
             return
         geometry = bench.geometry
         family, levels, level = self.family.value, levels_of(self.family.value, geometry), self.level.value
+        self._fitted = family
         highest = MergeSchedule(family=family).max_level(geometry.depth, geometry.tokens, geometry.protected)
         if level > highest or (family == "constant" and level % 1):
             level = min(levels, key=lambda known: abs(known - level))
         self.level.put(level, levels)
+
+
+def _computed(family: str, level: float, geometry: ModelGeometry) -> int:
+    """How many times a block computes a token."""
+    return geometry.plan(MergeSchedule(family=family, level=level)).token_blocks
 
 
 USUAL = Question()

@@ -66,14 +66,12 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
     ):  # fmt: skip
         janus.explorer.library.bring()
         self._page = Page(lambda: self._loading.begin())
-        self._sources = list(
-            dict.fromkeys(([kept.find_source(model, weights)] if model else []) + kept.model_sources())
-        )
+        self._sources = kept.one_of_each([kept.find_source(model, weights)] if model else [], kept.model_sources())
         folder = kept.image_folder()
         self._images = images or folder
         self._fit = fit or ("squash" if images is None and folder else "crop")
-        first = vars(question or Question()) | {"follow": live, "seed": seed}
-        self._first, self._seed = state or states.join(first), seed
+        first = vars(question or Question()) if state is None else states.take_apart(state)
+        self._first, self._seed = states.join({"follow": live, "seed": seed} | first), seed
         self._calibrates = calibrate
         self._machines, self._benches = Machines(self._sources[0].name, device, cloud), Benches()
         self._device_chosen, self.subject, self._doing = False, None, ""
@@ -145,12 +143,17 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self._outline()
 
     def _machines_changed(self) -> None:
-        if self.panel.model.value is not self.source:
-            self._open(self.panel.model.value)
+        model, (device, cloud) = self.panel.model.value, self._labels
+        if model is not self.source:
+            # Machines that somebody chose stay, where the other model has them.
+            known = self._machines.of(model.name)
+            self._device_chosen &= device in known
+            own = cloud in known and cloud != self._machines.usual(self.source.name)[1]
+            self._open(model, device if self._device_chosen else None, cloud if own else None)
             return
-        device, cloud = self.panel.device.value, self.panel.cloud.value
-        self._device_chosen |= device != self._labels[0]
-        self._on(device, cloud)
+        self._device_chosen |= self.panel.device.value != device
+        self._cloud_here &= self.panel.cloud.value == cloud
+        self._on(self.panel.device.value, self.panel.cloud.value)
 
     def _cancel(self) -> None:
         self.panel.live.put(False)
@@ -205,7 +208,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         if isinstance(result, LatencyProfile):
             self._machines.measured(result)
             chosen, cloud = self._labels
-            self._on(chosen if self._device_chosen else THIS, cloud)
+            self._on(chosen if self._device_chosen else THIS, THIS if self._cloud_here else cloud)
             return
         self.subject = result
         self.stage.offer(result.samples)
@@ -248,11 +251,10 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self.sentence.value = self.desk.sentence(answer, stored, self._real, name, live)
         empty = f"no accuracy is stored<br>for {self.source.title}"
         self._accuracy = accuracy_table(answer, stored, self.live.rows(answer, name), self._real)
-        if self.desk.planned:
-            self.stage.show(
-                answer, self._accuracy, over=self.panel.over.value, empty=empty, label=label,
-                measured=self.desk.measured(answer, name),
-            )  # fmt: skip
+        self.stage.show(
+            answer, self._accuracy, over=self.panel.over.value, empty=empty, label=label,
+            measured=self.desk.measured(answer, name), seen=self.desk.planned,
+        )  # fmt: skip
         self.desk.show(answer)
         images = None if self.subject is None else self.subject.images.name if self.subject.images else ""
         self.note.value = note_html(

@@ -14,7 +14,8 @@ from janus.explorer.looks import looks
 
 TITLES = {
     "tokens": "tokens", "latency": "latency by split", "levels": "latency by level", "accuracy": "accuracy",
-    "picture": "merged picture",
+    "picture": "merged picture", "course": "policy over the trace", "policies": "table of policies",
+    "frames": "frames measured over the trace",
 }  # fmt: skip
 HELP = {
     "csv": "The data as a table, for pandas.read_csv(…, comment='#') or a spreadsheet.",
@@ -62,14 +63,18 @@ class Shelf(ipywidgets.VBox):
         super().__init__([row, self.table])
         self.add_class("janus-shelf")
 
-    def refresh(self) -> None:
-        """Bring the table up to what is on the screen; no work while it is closed."""
+    def refresh(self, changed: str = "") -> None:
+        """Bring the table up to what is on the screen; no work while it is closed.
+
+        Args:
+            changed: The one sheet that has changed; by default any may have.
+        """
         self.table.layout.display = "" if self.opened.value else "none"
-        if not self.opened.value:
+        if not self.opened.value or changed not in ("", self.which.value):
             return
         sheet = self._sheet(self._sheets())
         if sheet is None:
-            self.table.value = f"<p>{NOT_YET}</p>"
+            self.table.value = f"<p>{self._missing}</p>"
             return
         frame = sheet.table
         rest = f" The first {ROWS} of {len(frame)} rows; the CSV has all." if len(frame) > ROWS else ""
@@ -80,14 +85,22 @@ class Shelf(ipywidgets.VBox):
         """Hand the chosen figure, or its data, to the browser."""
         sheet = self._sheet(self._sheets())
         if sheet is None:
-            self.says.value = NOT_YET
+            self.says.value = self._missing
             return
         name = file_name(sheet, format)
         self._browser.save(name, FORMATS[format], sheet.file(format, self._facts()))
         self.says.value = f"{name} went to the browser's downloads."
 
+    @property
+    def _missing(self) -> str:
+        return NOT_YET[self.which.value]
+
     def _sheet(self, sheets: Mapping[str, Sheet]) -> Sheet | None:
         return sheets.get(self.which.value)
 
 
-NOT_YET = "No merged tokens yet: they come when a model is loaded."
+REPLAYED = "It is on the screen when the view Trace and policies is chosen and policies are replayed."
+NOT_YET = {
+    "picture": "No merged tokens yet: they come when a model is loaded.", "course": REPLAYED, "policies": REPLAYED,
+    "frames": "Nothing was measured over the trace yet: choose the view Trace and policies, then Measure.",
+}  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from janus import demo
@@ -69,6 +70,11 @@ class ModelSource:
         return self.weights in ("file", "hub", "demo")
 
     @property
+    def anyone(self) -> bool:
+        """Whether it stands for any model of its architecture, since it has no weights of its own."""
+        return self.weights in ("none", "random")
+
+    @property
     def label(self) -> str:
         """What has to stand beside its numbers, if anything has to."""
         return demo.LABEL if self.weights == "demo" else ""
@@ -97,6 +103,14 @@ def model_sources() -> list[ModelSource]:
         *(found or [ModelSource(name=RANDOM, weights="random")]),
         *(ModelSource(name=name, weights="none") for name in LATENCY_ONLY),
     ]
+
+
+def one_of_each(*sources: list[ModelSource]) -> list[ModelSource]:
+    """The first of each name, for a state knows a model by its name."""
+    found: dict[str, ModelSource] = {}
+    for source in chain(*sources):
+        found.setdefault(source.name, source)
+    return list(found.values())
 
 
 def demo_sources() -> list[ModelSource]:
@@ -146,6 +160,15 @@ def stored_accuracies() -> list[AccuracyTable]:
     return [load_accuracy(path) for path in sorted(folder.glob("*.json"))]
 
 
+def accuracy_of(source: ModelSource) -> AccuracyTable | None:
+    """What is stored of this very model; of a real one of its architecture where it has no weights of its own.
+
+    Raises:
+        JanusError: If a stored file cannot be read.
+    """
+    return stored_accuracy(source.name) if source.anyone or "." in source.name else None
+
+
 def stored_accuracy(model: str) -> AccuracyTable | None:
     """What is stored of this very model; of a real one of its architecture where no tag is given.
 
@@ -174,7 +197,7 @@ def rates_of(source: ModelSource) -> RateTable | None:
     Raises:
         JanusError: If a stored file cannot be read.
     """
-    return stored_rates(source.name)
+    return stored_rates(source.name) if source.anyone or "." in source.name else None
 
 
 def profiles(model: str) -> dict[str, LatencyProfile]:

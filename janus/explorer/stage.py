@@ -6,7 +6,7 @@ import base64
 import html
 import io
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -18,6 +18,7 @@ from janus.explorer.looks import looks
 from janus.explorer.plot import Plot, show_together
 from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
 from janus.figures.compose import Place
+from janus.figures.style import Figure
 from janus.pictures import count_groups, outline_groups
 from janus.workbench import Answer
 from janus.workbench.answer import ESTIMATED
@@ -59,6 +60,7 @@ class Stage(ipywidgets.Box):
         self._wanted: str | None = None
         self.groups: list[np.ndarray] | None = None
         self._outlined: object = None
+        self._stale = False
 
         def chosen() -> None:
             self.chosen, self._wanted = True, None
@@ -77,7 +79,7 @@ class Stage(ipywidgets.Box):
         self.why_not = ""
 
     def show(
-        self, answer: Answer, accuracy: Columns, *, over: str, empty: str, label: str, measured=None
+        self, answer: Answer, accuracy: Columns, *, over: str, empty: str, label: str, measured=None, seen: bool = True
     ) -> None:  # fmt: skip
         """Bring the figures up to ``answer``.
 
@@ -88,9 +90,34 @@ class Stage(ipywidgets.Box):
             empty: What stands where no accuracy is known.
             label: Of the model, where its numbers need one.
             measured: A `janus.workbench.measured_table`: points beside the bars.
+            seen: Whether they are drawn; a file of them can be had all the same.
         """
+        self.measured = measured
+        self._make = partial(self._figures, answer, accuracy, over=over, empty=empty, label=label, measured=measured)
+        self.__dict__.pop("figures", None)
+        self.block.max = answer.depth
+        if not seen:
+            return
+        alone = [
+            beside((figure,), WHOLE, height=HEIGHT, margin=margin)
+            for figure, margin in zip(self.figures, MARGINS, strict=True)
+        ]
+        if not self.plots:
+            self.plots = tuple(map(Plot, alone))
+            self.children = (*self.plots, self.picture)
+        show_together(self.plots, alone)
+
+    @cached_property
+    def figures(self) -> tuple[Figure, ...]:
+        """Tokens, latency by split, and accuracy, as they were last shown; made when they are asked for."""
+        return self._make()
+
+    @staticmethod
+    def _figures(
+        answer: Answer, accuracy: Columns, *, over: str, empty: str, label: str, measured
+    ) -> tuple[Figure, ...]:  # fmt: skip
         q, plan = answer.question, answer.plan
-        self.figures = (
+        return (
             tokens_figure(answer.columns["tokens"], split=plan.split, cut=cut_words(answer)),
             latency_figure(
                 answer.columns["latency"],
@@ -105,15 +132,6 @@ class Stage(ipywidgets.Box):
                 named=answer.searched.name if answer.searched else "",
             ),
         )  # fmt: skip
-        alone = [
-            beside((figure,), WHOLE, height=HEIGHT, margin=margin)
-            for figure, margin in zip(self.figures, MARGINS, strict=True)
-        ]
-        if not self.plots:
-            self.plots = tuple(map(Plot, alone))
-            self.children = (*self.plots, self.picture)
-        show_together(self.plots, alone)
-        self.block.max = answer.depth
 
     def offer(self, samples: Mapping[str, np.ndarray]) -> None:
         """Put a model's own pictures before the drawn ones; the first is chosen unless a person has chosen already."""
@@ -123,12 +141,17 @@ class Stage(ipywidgets.Box):
 
     def redraw(self, pictures: Mapping[str, np.ndarray]) -> None:
         """Other drawn pictures, of the same names, in the place of those that were there."""
-        self._drawn = pictures
+        self._drawn, self._outlined = pictures, None
 
     def want(self, picture: str | None) -> None:
         """Choose a picture by name, now or when it comes; None for the first, as if nobody had chosen."""
         self._wanted, self.chosen = picture, picture is not None
         self.which.put(picture if picture in self.names else self.names[0])
+
+    @property
+    def wanted(self) -> str:
+        """The picture that is shown, or that was asked for and has yet to come."""
+        return self._wanted or self.which.value
 
     @property
     def names(self) -> list[str]:
@@ -149,13 +172,14 @@ class Stage(ipywidgets.Box):
         if groups is None:
             self.forget(why_not)
         else:
-            self.groups, self.why_not = groups, why_not
+            self.groups, self.why_not, self._stale = groups, why_not, False
+            self._pictured = self.which.value, self.pixels
             self.view.remove_class("stale")
         self.draw()
 
     def forget(self, why_not: str) -> None:
         """The groups are of nothing that is here any more; why, is shown when the picture is drawn next."""
-        self.groups, self.why_not, self._outlined = None, why_not, None
+        self.groups, self.why_not, self._outlined, self._stale = None, why_not, None, False
         self.view.remove_class("stale")
 
     def outlined_as(self, subject: object) -> bool:
@@ -164,12 +188,20 @@ class Stage(ipywidgets.Box):
             return True
         self._outlined = subject
         if self.groups is not None:
+            self._stale = True
             self.view.add_class("stale")
         return False
 
+    @property
+    def pictured(self) -> tuple[str, np.ndarray, list[np.ndarray]] | None:
+        """The picture with its groups; None while there are none, or only those of something else."""
+        return None if self.groups is None or self._stale else (*self._pictured, self.groups)
+
     def draw(self) -> None:
         """The picture as it is, and beside it with its merged tokens after the chosen block."""
-        pixels, name = self.pixels, html.escape(self.which.value)
+        # Groups that are stale stay with their own picture until others come.
+        name, pixels = (self.which.value, self.pixels) if self.groups is None else self._pictured
+        name = html.escape(name)
         title = "<h4>Merged tokens on a picture</h4>"
         plain = f'<figure><img src="{_as_url(pixels)}" alt="{name}"><figcaption>{name}</figcaption></figure>'
         block = self.block.value

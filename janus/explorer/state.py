@@ -39,6 +39,7 @@ class Target:
     Attributes:
         source: The model.
         device, cloud: Labels of profiles; None for the usual one.
+        cloud_here: Whether the cloud is this machine, which has yet to be timed.
         seed: Of random weights and drawn pictures; None leaves it.
         level, split: None lets Janus choose.
         values: Of the panel's settings.
@@ -50,6 +51,7 @@ class Target:
     source: ModelSource
     device: str | None
     cloud: str | None
+    cloud_here: bool
     seed: int | None
     level: float | None
     split: int | None
@@ -128,7 +130,7 @@ def write(
         if not tick.value:
             fields[name] = number.value
     if stage.chosen:
-        fields["picture"] = stage.which.value
+        fields["picture"] = stage.wanted
     if stage.block.value != stage.block.max:
         fields["block"] = stage.block.value
     return join(fields | {"seed": seed, "data": data})
@@ -188,7 +190,8 @@ def read(
             "leave policy out of the state."
         )
     return Target(
-        source=source, device=labels["device"], cloud=labels["cloud"], seed=seed, level=level, split=split,
+        source=source, device=labels["device"], cloud=labels["cloud"],
+        cloud_here=fields.get("cloud") == THIS and labels["cloud"] is None, seed=seed, level=level, split=split,
         values=values, picture=fields.get("picture"), block=block, data=fields.get("data"),
     )  # fmt: skip
 

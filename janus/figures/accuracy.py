@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from janus.figures.style import (
     BLUE,
     GREY,
@@ -77,7 +75,8 @@ def accuracy_figure(
     at, text = (level, "this plan") if by_level else (slo_ms, "SLO")
     right, y = _free(rows, column, at, layout["xaxis"]["range"], layout["yaxis"]["range"])
     layout["shapes"] = [
-        *_meets(levels, by_level, slo_ms), line("dash", x0=at, x1=at, y0=0, y1=1, yref="y domain"),
+        *_meets(levels, by_level, slo_ms, layout["xaxis"]["range"], bool(named)),
+        line("dash", x0=at, x1=at, y0=0, y1=1, yref="y domain"),
     ]  # fmt: skip
     layout["annotations"] = [
         note(text, x=at, y=y, yref="y domain", yanchor="middle", xanchor="right" if right else "left",
@@ -106,12 +105,17 @@ def _free(rows: list[dict], column: str, at: float, across: list[float], up: lis
     return at > sum(across) / 2, WORDS[1]
 
 
-def _meets(levels: Table, by_level: bool, slo_ms: float) -> list[dict]:
-    """The levels, or the latencies, that meet the SLO, as pale bands: a level reaches to the next one."""
+def _meets(levels: Table, by_level: bool, slo_ms: float, across: list[float], named: bool) -> list[dict]:
+    """The levels, or the latencies, that meet the SLO, as pale bands.
+
+    A level reaches to the next one, the last to the end of the axis; none and the one level of a schedule that has
+    only the one meet halfway.
+    """
     met = [[0, slo_ms]]
     if by_level:
         met = []
-        for (start, meets), (end, _) in pairwise(zip(levels["level"], levels["meets_slo"], strict=True)):
+        starts = [across[0], sum(levels["level"]) / 2] if named else list(levels["level"])
+        for start, end, meets in zip(starts, [*starts[1:], across[1]], levels["meets_slo"], strict=True):
             if meets and met and met[-1][1] == start:
                 met[-1][1] = end
             elif meets:

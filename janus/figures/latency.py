@@ -57,14 +57,15 @@ def latency_figure(
         measured: From `janus.workbench.measured_table`.
     """
     x = list(table["position"])
+    rows = [SimpleNamespace(**row) for row in records(table)]
+    cuts = [f"split {row.split}{f' as {_picture(row)}' if row.split == 0 else ''}" for row in rows]
     bars = [
         bar(
-            x=x, y=list(table[column]), name=name, marker=marker,
-            hovertemplate=f"split %{{x}}, {name}: %{{y:.3g}} ms<extra></extra>",
+            x=x, y=list(table[column]), name=name, marker=marker, customdata=cuts,
+            hovertemplate=f"%{{customdata}}, {name}: %{{y:.3g}} ms<extra></extra>",
         )
         for column, (name, marker) in PARTS.items()
     ]  # fmt: skip
-    rows = [SimpleNamespace(**row) for row in records(table)]
     fits = [row for row in rows if not row.over]
     top = table.attrs["top_ms"] if measured is None else measured.attrs["top_ms"]
 
@@ -74,10 +75,11 @@ def latency_figure(
 
     sums = scatter(
         x=[row.position for row in fits], y=[over_line(row.modelled_ms) for row in fits], mode="text",
-        textposition="top center", customdata=[row.modelled_ms for row in fits],
+        textposition="top center",
+        customdata=[[cut, row.modelled_ms] for cut, row in zip(cuts, rows, strict=True) if not row.over],
         text=[f"<b>{row.label}</b>" if row.chosen else row.label for row in fits],
         textfont={"size": SMALL_PX}, showlegend=False, cliponaxis=False,
-        hovertemplate="split %{x}: modelled %{customdata:.3g} ms<extra></extra>",
+        hovertemplate="%{customdata[0]}: modelled %{customdata[1]:.3g} ms<extra></extra>",
     )  # fmt: skip
     chosen = [row.position for row in rows if row.chosen]
     mark = scatter(
@@ -140,7 +142,7 @@ def _points(measured: pd.DataFrame | None) -> list[dict]:
     look = {"size": 9, "color": VERMILLION, "line": {"width": 1.5, "color": VERMILLION}}
     return [
         scatter(
-            x=split, y=shown, mode="markers", name="measured", showlegend=False, cliponaxis=False,
+            x=split, y=shown, mode="markers", name="measured", cliponaxis=False,
             marker=look | {"symbol": ["triangle-up" if beyond else "diamond" for beyond in over]},
             customdata=[list(row) for row in zip(n, median, above, below, word, strict=True)],
             error_y={
@@ -152,7 +154,7 @@ def _points(measured: pd.DataFrame | None) -> list[dict]:
             "(slowest tenth +%{customdata[2]:.2g} ms, fastest −%{customdata[3]:.2g} ms)<extra></extra>",
         ),
         scatter(
-            x=split, y=shown_modelled, mode="markers", name="model of that pair", showlegend=False, cliponaxis=False,
+            x=split, y=shown_modelled, mode="markers", name="model of that pair", cliponaxis=False,
             marker=look | {"symbol": "diamond-open", "size": 13}, customdata=modelled,
             hovertemplate="split %{x}: %{customdata:.3g} ms modelled for the pair that was measured<extra></extra>",
         ),
@@ -161,7 +163,11 @@ def _points(measured: pd.DataFrame | None) -> list[dict]:
 
 def _tick(row) -> str:
     if row.position <= 0:
-        forms = {"raw": "raw", "png": "PNG", "webp": "WebP", "avif": "AVIF"}
-        name = forms.get(row.travels_as.rstrip("0123456789"), "JPEG")
-        return name if row.position < 0 else f"0<br>{name}"
+        return _picture(row) if row.position < 0 else f"0<br>{_picture(row)}"
     return str(row.position)
+
+
+def _picture(row) -> str:
+    """What the picture travels as."""
+    forms = {"raw": "raw", "png": "PNG", "webp": "WebP", "avif": "AVIF"}
+    return forms.get(row.travels_as.rstrip("0123456789"), "JPEG")

@@ -26,6 +26,8 @@ from janus.figures.style import FONT_PX, SMALL_PX, TITLE_PX, Figure
 FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
 # CSS pixels, of which 96 are an inch, and points, of which 72 are one.
 WIDTH_PX, HEIGHT_PX, PX_PER_INCH, PT_PER_PX = 760, 400, 96, 0.75
+# Of each, where several stand below one another.
+SEVERAL_PX = 190
 # Twice as many as a plain screen has, for print.
 PNG_DPI = 2 * PX_PER_INCH
 INK, FOOT = "#222222", "#666666"
@@ -39,11 +41,11 @@ SYMBOLS = {
 LOOK = {"svg.fonttype": "none", "svg.hashsalt": "janus", "font.family": "sans-serif", "hatch.linewidth": 1.2}
 
 
-def still(figure: Figure, format: str, facts: Mapping[str, str]) -> bytes:
-    """A figure of `janus.figures` as a file.
+def still(figures: Sequence[Figure], format: str, facts: Mapping[str, str]) -> bytes:
+    """Figures of `janus.figures`, one below the other, as a file.
 
     Args:
-        figure: With one pair of axes.
+        figures: Each with one pair of axes.
         format: One of `FORMATS`.
         facts: Where its numbers come from; written below it, and into the file's own description.
 
@@ -51,23 +53,30 @@ def still(figure: Figure, format: str, facts: Mapping[str, str]) -> bytes:
         JanusError: If there is no such format.
     """
     with matplotlib.rc_context(LOOK):
-        canvas = Canvas(figsize=(WIDTH_PX / PX_PER_INCH, HEIGHT_PX / PX_PER_INCH), layout="constrained")
-        axes, layout = canvas.add_subplot(), figure["layout"]
-        tops: defaultdict[float, float] = defaultdict(float)
-        for trace in (trace for trace in figure["data"] if len(trace["x"])):
-            _bars(axes, trace, tops, layout) if trace["type"] == "bar" else _points(axes, trace)
-        _axis(axes, "x", layout["xaxis"])
-        _axis(axes, "y", layout["yaxis"])
-        for number, shape in enumerate(layout.get("shapes", ())):
-            _band(axes, shape, first=not number) if shape.get("type") == "rect" else _line(axes, shape)
-        for note in layout.get("annotations", ()):
-            _note(axes, note)
-        axes.set_title(_plain(layout["title"]["text"]), loc="left", fontsize=_pt(TITLE_PX), fontweight="bold", pad=24)
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=6, frameon=False, fontsize=_pt(SMALL_PX),
-            handlelength=1.4, columnspacing=1.0, handletextpad=0.4,
-        )  # fmt: skip
+        height = HEIGHT_PX if len(figures) == 1 else SEVERAL_PX * len(figures)
+        canvas = Canvas(figsize=(WIDTH_PX / PX_PER_INCH, height / PX_PER_INCH), layout="constrained")
+        for axes, figure in zip(canvas.subplots(len(figures), squeeze=False)[:, 0], figures, strict=True):
+            _draw(axes, figure)
         return _file(canvas, format, facts)
+
+
+def _draw(axes, figure: Figure) -> None:
+    layout = figure["layout"]
+    tops: defaultdict[float, float] = defaultdict(float)
+    for trace in (trace for trace in figure["data"] if len(trace["x"])):
+        _bars(axes, trace, tops, layout) if trace["type"] == "bar" else _points(axes, trace)
+    _axis(axes, "x", layout["xaxis"])
+    _axis(axes, "y", layout["yaxis"])
+    for number, shape in enumerate(layout.get("shapes", ())):
+        _band(axes, shape, first=not number) if shape.get("type") == "rect" else _line(axes, shape)
+    for note in layout.get("annotations", ()):
+        _note(axes, note)
+    title = layout["title"]["text"] or layout["meta"].get("title", "")
+    axes.set_title(_plain(title), loc="left", fontsize=_pt(TITLE_PX), fontweight="bold", pad=24)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=6, frameon=False, fontsize=_pt(SMALL_PX),
+        handlelength=1.4, columnspacing=1.0, handletextpad=0.4,
+    )  # fmt: skip
 
 
 def pictures_still(
@@ -139,13 +148,19 @@ def _points(axes, trace: dict) -> None:
         axes.plot(x, y, linestyle=DASHES[line.get("dash", "solid")], linewidth=line["width"] * PT_PER_PX,
                   color=_colour(line["color"]), label=None if "markers" in mode else label, **steps)  # fmt: skip
     if "markers" in mode:
-        symbol, hollow = marker["symbol"].removesuffix("-open"), marker["symbol"].endswith("-open")
         colour, error = _colour(marker["color"]), trace.get("error_y", {})
-        bars = [error["arrayminus"], error["array"]] if error.get("array") else None
-        axes.errorbar(
-            x, y, bars, fmt=SYMBOLS[symbol], color=colour, markersize=marker["size"] * PT_PER_PX, label=label,
-            markerfacecolor="none" if hollow else colour, capsize=3, elinewidth=1, clip_on=False, zorder=4,
-        )  # fmt: skip
+        bars = np.array([error["arrayminus"], error["array"]]) if error.get("array") else None
+        given = marker.get("symbol", "circle")
+        symbols = np.array([given] * len(x) if isinstance(given, str) else given)
+        for symbol in dict.fromkeys(symbols.tolist()):
+            own = symbols == symbol
+            axes.errorbar(
+                np.array(x)[own], np.array(y)[own], None if bars is None else bars[:, own],
+                fmt=SYMBOLS[symbol.removesuffix("-open")], color=colour, markersize=marker["size"] * PT_PER_PX,
+                label=label, markerfacecolor="none" if symbol.endswith("-open") else colour, capsize=3, elinewidth=1,
+                clip_on=False, zorder=4,
+            )  # fmt: skip
+            label = None  # once in the key
     if "text" in mode:
         for at, height, text in zip(x, y, trace["text"], strict=True):
             axes.annotate(_plain(text), (at, height), (0, 2), textcoords="offset points", ha="center", va="bottom",
@@ -163,6 +178,8 @@ def _axis(axes, which: str, axis: dict) -> None:
         own.set_major_locator(ticker.MultipleLocator(_step(low, high, axis["nticks"])))
     if "range" in axis:
         getattr(axes, f"set_{which}lim")(axis["range"])
+    elif axis.get("rangemode") == "tozero":
+        axes.set_ylim(bottom=0)
     if axis.get("showgrid"):
         axes.grid(axis=which, color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)

@@ -44,7 +44,7 @@ def tokens_figure(table: Table, *, split: int, cut: str) -> Figure:
     layout["xaxis"]["ticktext"] = [str(tick) for tick in ticks(depth)]
     # Room above the bars for their numbers.
     layout["yaxis"] |= {"range": [0, most * HEADROOM], "nticks": 5}
-    behind = split + 0.5
+    behind = split + 0.5 if split else -0.5  # with the picture in the cloud, so is its embedding
     layout["shapes"] = [line("dash", x0=behind, x1=behind, y0=0, y1=1, yref="y domain")]
     left = split < depth * 0.5
     layout["annotations"] = [

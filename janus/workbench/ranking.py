@@ -31,7 +31,8 @@ BECAUSE = {
     "neurosurgeon": "it takes the split that is fastest by its estimate of the bandwidth, and never merges",
     "tome": "it merges equally many tokens in each block, whatever the target, and takes the split that is fastest by "
     "its estimate of the bandwidth",
-    "janus": "it takes the smallest level whose fastest split meets the SLO by its estimate of the bandwidth",
+    "janus": "it takes the smallest level whose fastest split meets the SLO by its estimate of the bandwidth, and the "
+    "fastest plan where none does",
     "janus-robust": "it weighs the chance of a late answer against accuracy, and finishes on the device when the link "
     "stalls",
     "janus-codec": "it weighs the chance of a late answer against accuracy over pictures and tokens of every quality "
@@ -91,10 +92,12 @@ def explain_course(leg: Leg, table: pd.DataFrame, question: Question, course: Co
     over = "the first " if not leg.whole else ""
     pace = f", {course.camera_fps:g}{NBSP}frames/s" if course.camera_fps else ""
     lost = "frames are dropped" if course.camera_fps else "answers never come"
+    p50 = own["p50_ms"]
+    middle = "no median" if math.isinf(p50) else f"p50 {ms(p50)}"
     tail = f"p95 none, for so many {lost}" if math.isinf(p95) else f"p95 {ms(p95)}"
     choice = (
         f"Over {over}{leg.span_s:g}{NBSP}s of {spoken_trace(leg)}{pace}, {name} is late in {percent(late)} of "
-        f"{own['frames']:,} frames (SLO {ms(question.slo_ms)}): modelled p50 {ms(own['p50_ms'])}, {tail}."
+        f"{own['frames']:,} frames (SLO {ms(question.slo_ms)}): modelled {middle}, {tail}."
     )
     return Sentence(
         choice=choice, reason=_reason(leg, name, question, depth), rivals=_rivals(leg, table),
@@ -127,7 +130,9 @@ def _reason(leg: Leg, name: str, question: Question, depth: int) -> str:
     parts = [f"{_plan(split, question, depth)} in {100 * share:.0f}{NBSP}% of the frames" for split, share in most]
     because = BECAUSE[next(known for known in sorted(BECAUSE, reverse=True) if leg.policy.startswith(known))]
     level = leg.over_time["level"].median()
-    at = f"at level {level:g}" if question.family in FAMILIES else f"with {question.family}"
+    family = "constant" if leg.policy.startswith("tome") else question.family
+    unit = "r =" if family == "constant" else "level"
+    at = f"at {unit} {level:g}" if family in FAMILIES else f"with {family}"
     merged = "without merging" if level == 0 else f"{at} in the median"
     return f"{name} chose to {' and to '.join(parts)}, {merged}, because {because}."
 

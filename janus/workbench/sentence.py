@@ -47,9 +47,9 @@ def explain(answer: Answer, accuracy: AccuracyTable | None = None, real: Accurac
     )
 
 
-def _where(answer: Answer) -> str:
-    """The plan as words that follow "Janus would"."""
-    k, depth, q = answer.plan.split, answer.depth, answer.question
+def _where(answer: Answer, k: int) -> str:
+    """A split as words that follow "Janus would"."""
+    depth, q = answer.depth, answer.question
     if k == 0:
         return f"send the picture as {spoken(q.encoding)} and run all {depth} blocks in the cloud"
     if k == depth:
@@ -68,7 +68,7 @@ def _at(answer: Answer, level: float) -> str:
 def _choice(answer: Answer) -> str:
     q = answer.question
     network = f"Under {mbps(q.uplink_mbps)} and {ms(q.rtt_ms)} RTT"
-    plan = f"{_where(answer)} {_at(answer, answer.plan.level)}"
+    plan = f"{_where(answer, answer.plan.split)} {_at(answer, answer.plan.level)}"
     all_fixed = _all_fixed(answer)
     apart, slo = ms(abs(q.slo_ms - answer.modelled_ms)), f"the SLO of {ms(q.slo_ms)}"
     if answer.met or all_fixed:
@@ -138,11 +138,16 @@ def _rivals(answer: Answer) -> str:
 
 
 def _lost(answer: Answer) -> str:
-    """Why each alternative to the least bad plan lost."""
-    q, grid, depth = answer.question, answer.grid, answer.depth
+    """Why each alternative that was free to choose lost to the least bad plan."""
+    q, depth = answer.question, answer.depth
     if _all_fixed(answer):
         return ""
+    grid = answer.grid if q.level is None and answer.searched is None else answer.here
     times = grid.modelled_ms(q.uplink_mbps, q.rtt_ms)
+    unmerged = answer.grid.modelled_ms(q.uplink_mbps, q.rtt_ms)[0, answer.grid.splits.index(answer.plan.split)]
+    without = f"Without merging, this plan would take {ms(float(unmerged))}." if answer.plan.level else ""
+    if q.split is not None:
+        return " ".join(filter(None, (without, _left_free(answer))))
     jpeg_ms = float(answer.jpeg.modelled_ms(q.uplink_mbps, q.rtt_ms)[:, 0].min())
     parts = []
     if answer.plan.split != depth:
@@ -166,14 +171,28 @@ def _lost(answer: Answer) -> str:
     sentences = [f"{words[0].upper()}{words[1:]}."] if words else []
     if q.encoding != JPEG and jpeg_ms <= q.slo_ms:
         sentences.append(f"As {spoken(JPEG)}, cloud-only would meet it in {ms(jpeg_ms)}.")
-    if answer.plan.level:
-        unmerged = float(times[0, grid.splits.index(answer.plan.split)])
-        sentences.append(f"Without merging, this plan would take {ms(unmerged)}.")
-    return " ".join(sentences)
+    return " ".join(filter(None, (*sentences, without, _left_free(answer))))
+
+
+def _left_free(answer: Answer) -> str:
+    """What Janus would do if a person had not chosen the level or the split, where that meets the SLO."""
+    q, grid = answer.question, answer.grid
+    if q.janus_chooses:
+        return ""
+    tried = [grid.splits.index(split) for split in answer.candidates]
+    times = grid.modelled_ms(q.uplink_mbps, q.rtt_ms)[:, tried]
+    meets = times.min(axis=1) <= q.slo_ms
+    if not meets.any():
+        return ""
+    level = int(meets.argmax())
+    at = int(times[level].argmin())
+    plan = f"{_where(answer, answer.candidates[at])} {_at(answer, grid.levels[level])}"
+    return f"Left to choose by itself, Janus would {plan}, in {ms(float(times[level, at]))}."
 
 
 def _even(answer: Answer, level: float) -> str:
-    return f" even {_at(answer, level)}" if level else ""
+    free = answer.question.level is None and answer.searched is None
+    return f"{' even' if free else ''} {_at(answer, level)}" if level else ""
 
 
 def _accuracy(answer: Answer, stored: AccuracyTable | None) -> str:

@@ -10,11 +10,11 @@ NBSP = "\N{NO-BREAK SPACE}"
 LEAST_MS = 0.01
 
 
-def significant(value: float, digits: int = 3) -> str:
+def significant(value: float, digits: int = 3, most: int = 2) -> str:
     """Three significant digits, at most two decimals, no exponent; all digits of larger numbers."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    decimals = min(max(digits - 1 - math.floor(math.log10(abs(value))), 0), 2)
+    decimals = min(max(digits - 1 - math.floor(math.log10(abs(value))), 0), most)
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -37,7 +37,7 @@ def ms_short(value: float) -> str:
 
 def mbps(value: float) -> str:
     """A bandwidth with its unit."""
-    return f"{significant(value)}{NBSP}Mbit/s"
+    return f"{significant(value, most=4)}{NBSP}Mbit/s"
 
 
 def kilobytes(size_bytes: float) -> str:
