@@ -74,7 +74,7 @@ def _draw(axes, figure: Figure) -> None:
     title = layout["title"]["text"] or layout["meta"].get("title", "")
     axes.set_title(_plain(title), loc="left", fontsize=_pt(TITLE_PX), fontweight="bold", pad=24)
     axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=6, frameon=False, fontsize=_pt(SMALL_PX),
+        loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=7, frameon=False, fontsize=_pt(SMALL_PX),
         handlelength=1.4, columnspacing=1.0, handletextpad=0.4,
     )  # fmt: skip
 
