@@ -111,7 +111,8 @@ def memory(pair: LocalPair) -> dict[str, float]:
     "--freezes", type=click.IntRange(0), default=2, show_default=True, help="SIGSTOP the cloud, later SIGCONT."
 )
 @click.option("--restarts", type=click.IntRange(0), default=2, show_default=True, help="Restart it under load.")
-@click.option("--frames", type=click.IntRange(0), default=0, help="Then so many without a fault, for the memory.")
+@click.option("--frames", type=click.IntRange(0), default=0, show_default=True,
+              help="Then so many without a fault, for the memory.")  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 def command(name, kills, cuts, freezes, restarts, frames, seed, as_json):

@@ -198,7 +198,8 @@ def against_kernel(mbps: float, seconds: float) -> dict:
 @click.option("--start", type=click.FloatRange(0), default=0.0, show_default=True, help="Where in the trace to begin.")
 @click.option("--seconds", type=click.FloatRange(2), default=60.0, show_default=True, help="Of the trace.")
 @click.option("--delay-ms", type=click.FloatRange(0), default=20.0, show_default=True, help="One way.")
-@click.option("--rate", "rates", type=float, multiple=True, default=(2.0, 10.0, 50.0, 100.0), help="Against tc tbf.")
+@click.option("--rate", "rates", type=float, multiple=True, default=(2.0, 10.0, 50.0, 100.0),
+              show_default=True, help="Mbit/s, against tc tbf.")  # fmt: skip
 @click.option("--rate-seconds", type=click.FloatRange(1), default=5.0, show_default=True, help="At each rate.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 def command(spec, start, seconds, delay_ms, rates, rate_seconds, as_json):

@@ -130,14 +130,17 @@ def line_of(row: dict) -> str:
 
 
 @click.command()
-@click.option("--model", "names", multiple=True, default=("deit_small_patch16_224", "vit_base_patch16_224"))
+@click.option("--model", "names", multiple=True, default=("deit_small_patch16_224", "vit_base_patch16_224"),
+              show_default=True, help="timm tag.")  # fmt: skip
 @click.option("--weights", "files", multiple=True, type=click.Path(path_type=Path), help="One for each --model, "
               f"or the word {RANDOM}.  [default: {RANDOM}]")  # fmt: skip
 @click.option("--backend", "backends", multiple=True, type=click.Choice(BACKENDS), default=("eager",),
               show_default=True, help="What runs the model, several in one run.")  # fmt: skip
 @click.option("--torch-device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--batch", "batches", multiple=True, type=click.IntRange(1), default=(1, 8), help="Images at once.")
-@click.option("--r", "removals", multiple=True, type=click.IntRange(1), default=(8, 13), help="Tokens per block.")
+@click.option("--batch", "batches", multiple=True, type=click.IntRange(1), default=(1, 8), show_default=True,
+              help="Images at once.")  # fmt: skip
+@click.option("--r", "removals", multiple=True, type=click.IntRange(1), default=(8, 13), show_default=True,
+              help="Tokens merged in each block.")  # fmt: skip
 @click.option("--images", help="Pictures on which answers are compared with eager's.  [default: noise drawn here]")
 @click.option("-n", "--n", "limit", type=click.IntRange(1), help=f"So many of them.  [default: {NAMED}; {DRAWN} drawn]")
 @click.option("--fit", type=click.Choice(["crop", "squash"]), default="crop", show_default=True)

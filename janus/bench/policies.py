@@ -10,6 +10,7 @@ import click
 from janus.accuracy import load_accuracy
 from janus.cli.common import JOBS, check_out, document, emit, records
 from janus.cli.evaluate import NUMBERS, Words
+from janus.errors import JanusError
 from janus.files import data_folder
 from janus.grid import GridSettings, PlanGrid
 from janus.network import load_traces
@@ -43,7 +44,11 @@ def command(traces, models, rates, slos, camera_fps, duration_s, jobs, out, as_j
     check_out(out)
     pairs = []
     for model in models:
-        accuracy = load_accuracy(data_folder("accuracy") / f"{model}.json")
+        stored = data_folder("accuracy") / f"{model}.json"
+        if not stored.is_file():
+            known = ", ".join(sorted(path.stem for path in stored.parent.glob("*.json")))
+            raise JanusError(f"--model {model}: no accuracies of it are stored; choose one of {known}.")
+        accuracy = load_accuracy(stored)
         table = find_rates(rates, model)
         for name, factor, cloud, targets in MACHINES:
             profile = find_profile(data_folder("profiles") / f"{name}__{model.split('.')[0]}.json", model)

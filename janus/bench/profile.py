@@ -51,8 +51,10 @@ def bench(name: str, *, rounds: int, family: str, progress=iter) -> tuple[list[d
 
 
 @click.command("profile")
-@click.option("--model", "models", multiple=True, default=("vit_tiny_patch16_224", "deit_small_patch16_224"))
-@click.option("--schedule", "family", type=click.Choice(["declining", "constant", "linear"]), default="declining")
+@click.option("--model", "models", multiple=True, default=("vit_tiny_patch16_224", "deit_small_patch16_224"),
+              show_default=True, help="timm tag; random weights.")  # fmt: skip
+@click.option("--schedule", "family", type=click.Choice(["declining", "constant", "linear"]), default="declining",
+              show_default=True, help="Whose eight levels are run.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(3), default=15, show_default=True, help="Repeats of everything.")
 @click.option("--threads", type=click.IntRange(1), help="PyTorch threads; its own choice by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")

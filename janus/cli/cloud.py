@@ -17,7 +17,7 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command("cloud")
-@click.option("--model", "name", help="Full timm tag.")
+@click.option("--model", "name", help="Full timm tag.  [required, but for --new-credentials]")
 @click.option("--weights", type=FILE, help="A safetensors file instead of the hub's weights.")
 @click.option("--codebook", type=FILE, help="For devices that send the codec transform.  [default: the shipped one]")
 @click.option("--listen", default="127.0.0.1:7000", show_default=True, metavar="HOST:PORT", help="Port 0: a free one.")

@@ -14,6 +14,7 @@ import click
 from janus.cli.common import BACKENDS, check_out, document, emit
 from janus.errors import JanusError
 from janus.files import write_bytes, write_text
+from janus.policy.registry import POLICIES, RATED
 from janus.progress import bar
 
 FILE = click.Path(path_type=Path)
@@ -25,7 +26,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--weights", type=FILE, help="A safetensors file instead of the hub's weights.")
 @click.option("--images", required=True, help="A folder, or NAME[@REVISION][:SPLIT].")
 @click.option("--fit", type=click.Choice(["crop", "squash"]), default="crop", show_default=True)
-@click.option("--policy", default="janus", show_default=True, help="Name of a policy.")
+@click.option("--policy", default="janus", show_default=True, help=f"One of {', '.join((*POLICIES[:-1], *RATED))}.")
 @click.option("--split", type=int, help="Always cut here instead, at --level.")
 @click.option("--level", type=float, help="Level for --split.  [default: 0]")
 @click.option("--slo", "slo_ms", type=float, required=True, help="Latency target in ms.")
@@ -40,7 +41,8 @@ FILE = click.Path(path_type=Path)
 @click.option("--frames", type=click.IntRange(0), default=0, help="How many; pictures repeat.  [default: one each]")
 @click.option("--seconds", type=float, default=0.0, help="How long; pictures repeat.  [default: one each]")
 @click.option("--camera-fps", type=float, help="Frames come at this rate.  [default: the next when the last is done]")
-@click.option("--late", type=click.Choice(["drop", "queue"]), default="drop", show_default=True)
+@click.option("--late", type=click.Choice(["drop", "queue"]), default="drop", show_default=True,
+              help="What a camera does with a frame that comes while another runs.")  # fmt: skip
 @click.option("--device-profile", help="A file, or a machine's name.  [default: measured now, a few seconds]")
 @click.option("--cloud-profile", help="The same.  [default: what the cloud says of itself]")
 @click.option("--accuracy", "accuracy_file", type=FILE, help="What `janus evaluate --out` wrote.")

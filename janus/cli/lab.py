@@ -66,21 +66,24 @@ def lab_environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def check_port(ip: str, port: int) -> None:
-    """Refuse a port that was asked for and cannot be had: both servers would take another, or end in a traceback.
+def check_port(ip: str, port: int | None) -> None:
+    """Refuse an address or a port that cannot be had: both servers would take another, or end in a traceback.
 
     Raises:
         JanusError: If it is taken, or this user or machine may not listen there.
     """
     try:
-        family, _, _, _, where = socket.getaddrinfo(ip, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, _, _, _, where = socket.getaddrinfo(ip, port or 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             # As the servers do: a port that was closed a moment ago is free.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)
     except OSError as why:
         remedy = "choose another --port or --ip, or leave --port out for the first that is free."
-        raise JanusError(f"--ip {ip} --port {port} cannot be had ({why.strerror or why}): {remedy}") from why
+        if port is None:
+            remedy = "give an address of this machine, 0.0.0.0 for all of them, or leave --ip out."
+        what = f"--ip {ip}" if port is None else f"--ip {ip} --port {port}"
+        raise JanusError(f"{what} cannot be had ({why.strerror or why}): {remedy}") from why
 
 
 @click.command()
@@ -103,8 +106,7 @@ def command(notebook, app, theme, no_browser, port, ip, jupyter_args):
     path = find_notebook(notebook, CHECKOUT)
     if theme and not app:
         raise JanusError("--theme is for --app: JupyterLab has its own in the menu, Settings > Theme.")
-    if port is not None:
-        check_port(ip, port)
+    check_port(ip, port)
     given = {"ip": ip, "port": port, "browser": not no_browser, "extra": jupyter_args}
     if app:
         run, environment = app_command(path, theme=theme or THEMES[0], **given), app_environment(os.environ)

@@ -29,12 +29,12 @@ class Span(click.ParamType):
 
 
 @click.command("link")
-@click.option("--trace", "up", help="Uplink: a shipped name, a file, or FOLDER:NAME.")
+@click.option("--trace", "up", help="Uplink: a shipped name, a file, or FOLDER:NAME.  [required]")
 @click.option("--down-trace", "down", help="Downlink, likewise.  [default: steady]")
 @click.option("--down-mbps", type=float, default=50.0, show_default=True, help="A steady downlink, in Mbit/s.")
 @click.option("--delay-ms", type=float, help="One-way delay.  [default: half the trace's round trip, or 0]")
 @click.option("--listen", default="127.0.0.1:7001", show_default=True, metavar="HOST:PORT")
-@click.option("--to", "target", metavar="HOST:PORT", help="Where it leads.")
+@click.option("--to", "target", metavar="HOST:PORT", help="Where it leads.  [required]")
 @click.option("--outage", "outages", type=Span(), multiple=True, help="Nothing passes from START s on for LENGTH s.")
 @click.option(
     "--cut", "cuts", type=Span(), multiple=True, help="Reset all connections at START s, refuse for LENGTH s."

@@ -12,6 +12,8 @@ import click
 from janus.cli.common import JOBS, check_out, document, emit, records
 from janus.cli.evaluate import NUMBERS, Words
 from janus.errors import JanusError
+from janus.network.estimators import ESTIMATORS
+from janus.policy.registry import POLICIES, RATED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,18 +56,23 @@ SHOWN = (
 @click.option("--cloud", default="v100", show_default=True, help="The same for the cloud.")
 @click.option("--model", help=f"Model, for derived profiles.  [default: the device profile's, or {DEFAULT_MODEL}]")
 @click.option("--slo", "slos", type=NUMBERS, help="Latency targets in ms.  [default: four fifths of device-only]")
-@click.option("--policy", "policies", type=WORDS, help="Names.  [default: all but the encodings of cloud-only]")
+@click.option("--policy", "policies", type=WORDS, help=f"Of {', '.join((*POLICIES, *RATED))}.  [default: all "
+              "that the tables at hand allow, but the encodings of cloud-only]")  # fmt: skip
 @click.option(
     "--schedule", default="declining", show_default=True, help="Family of schedules, or a searched one's name."
 )
 @click.option("--codec", default="int8", show_default=True, help="How tokens travel.")
 @click.option("--encoding", "encodings", type=WORDS, default="raw,jpeg85", show_default=True, help="How inputs travel.")
 @click.option("--splits", type=click.Choice(["fine-to-coarse", "all"]), default="fine-to-coarse", show_default=True)
-@click.option("--mode", type=click.Choice(["closed", "camera"]), help="[default: camera if --camera-fps is given]")
+@click.option("--mode", type=click.Choice(["closed", "camera"]), help="When a frame begins: when the last is "
+              "done, or by the clock of a camera.  [default: camera if --camera-fps is given, else "
+              "closed]")  # fmt: skip
 @click.option("--camera-fps", type=float, help="Frames a second in camera mode.  [default: 10]")
-@click.option("--late", type=click.Choice(["queue", "drop"]), default="drop", show_default=True)
+@click.option("--late", type=click.Choice(["queue", "drop"]), default="drop", show_default=True,
+              help="What a camera does with a frame that comes while another runs.")  # fmt: skip
 @click.option("--rtt", "rtt_ms", type=float, default=20.0, show_default=True, help="ms, where the trace knows none.")
-@click.option("--estimator", default="harmonic", show_default=True, help="Of the bandwidth; janus-robust has its own.")
+@click.option("--estimator", default="harmonic", show_default=True, help="Of the bandwidth: "
+              f"{', '.join(ESTIMATORS)}; janus-robust has its own.")  # fmt: skip
 @click.option("--window", type=int, default=5, show_default=True, help="Transfers that the estimator remembers.")
 @click.option("--slowdown", type=float, default=1.0, show_default=True, help="True device time over its profile's.")
 @click.option("--frames", type=int, default=0, help="At most so many.  [default: all]")

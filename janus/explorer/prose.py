@@ -58,11 +58,12 @@ def busy_html(doing: str) -> str:
 
 def note_html(
     source: ModelSource, device: LatencyProfile, cloud: LatencyProfile, stored: AccuracyTable | None,
-    images: str | None, real: AccuracyTable | None = None, *, pair: str = "",
+    images: str | None, real: AccuracyTable | None = None, *, pair: str = "", idle: str = "",
 ) -> str:  # fmt: skip
     """One line on where every number comes from; ``pair`` says it of what two processes measured.
 
-    ``images`` is empty if there are none, and None as long as that is not known.
+    ``images`` is empty if there are none, and None as long as that is not known; ``idle`` are images that somebody gave
+    and that this model is not shown.
     """
     parts = [f"<b>Modelled:</b> all latencies, from {_machine(device)} as device and {_machine(cloud)} as cloud."]
     if pair:
@@ -80,7 +81,9 @@ def note_html(
     elif images:
         own = "procedural images" if source.label else html.escape(images)
         parts.append(f"<b>Measured:</b> live accuracy of {html.escape(source.name)} on {own}.")
-    elif images is not None:
+    if idle:
+        parts.append(f"{html.escape(idle)} waits for another model: this one is not shown it.")
+    elif images == "":
         parts.append("No labelled images: no live accuracy. Give Explorer(images=FOLDER).")
     return " ".join(parts)
 

@@ -68,7 +68,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self._page = Page(lambda: self._loading.begin())
         self._sources = kept.one_of_each([kept.find_source(model, weights)] if model else [], kept.model_sources())
         folder = kept.image_folder()
-        self._images = images or folder
+        self._images, self._given = images or folder, images
         self._fit = fit or ("squash" if images is None and folder else "crop")
         first = vars(question or Question()) if state is None else states.take_apart(state)
         self._first, self._seed = states.join({"follow": live, "seed": seed} | first), seed
@@ -116,6 +116,12 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self.add_class("janus-explorer")
         if self._images is None or self._sources[0].weights != "file":
             self._hub.submit(ask_hub, self._hub_answered)
+
+    @property
+    def _idle_images(self) -> str:
+        """Images that somebody gave and that the present model is not shown."""
+        shown = self._images_of(self.source)
+        return str(self._given) if self._given is not None and shown != self._given else ""
 
     def __repr__(self) -> str:
         return "janus.Explorer()"
@@ -259,7 +265,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         images = None if self.subject is None else self.subject.images.name if self.subject.images else ""
         self.note.value = note_html(
             self.source, self._workbench.device, self._workbench.cloud, self._workbench.accuracy, images, self._real,
-            pair=self.desk.note(answer, name),
+            pair=self.desk.note(answer, name), idle=self._idle_images,
         )  # fmt: skip
         self.bar.show(self.state)
         self.shelf.refresh()

@@ -119,7 +119,9 @@ def fresh_trace(kind: str, seed: str) -> Trace:
         JanusError: If the seed is no whole number.
     """
     if not seed.isdecimal():
-        raise JanusError(f"trace {kind}@{seed}: the seed {seed!r} is no whole number; write one, as in {kind}@7.")
+        raise JanusError(
+            f"trace {kind}@{seed}: the seed {seed!r} is no whole number of 0 or more; write one, as in {kind}@7."
+        )
     network, mobility = kind.split("-")
     made = generate_trace(network, mobility, FRESH_S, int(seed))
     return replace(made, name=f"{made.name}@{int(seed)}")

@@ -106,7 +106,9 @@ def split_address(address: str) -> tuple[str, int]:
     if not colon or not bare or not (port.isascii() and port.isdigit()) or int(port) > 65535 or (
         ":" in bare and bare == host
     ):  # fmt: skip
-        raise JanusError(f"address {address!r} is not HOST:PORT: write it like 127.0.0.1:7000 or [::1]:7000.")
+        raise JanusError(
+            f"address {address!r} is not HOST:PORT with a port up to 65535: write it like 127.0.0.1:7000 or [::1]:7000."
+        )
     return bare, int(port)
 
 
