@@ -9,7 +9,7 @@ chapter 8; the weighting by the answer's gradient is ours.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -132,17 +132,23 @@ def calibrate(
     )  # fmt: skip
 
 
-def calibration_pixels(images: ImageSet, preprocess: Preprocess, limit: int, seen: list[str]) -> Iterator[np.ndarray]:
-    """Pictures at the model's size; what cannot be read is left out.
+def calibration_pixels(
+    images: ImageSet, preprocess: Preprocess, limit: int, seen: list[str],
+    on_skip: Callable[[Skipped], None] = lambda skipped: None,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """Pictures at the model's size; what cannot be read is left out, and told.
 
     Args:
         images: Labels are not looked at.
         preprocess: The model's own.
         limit: At most so many.
         seen: Their fingerprints are put here.
+        on_skip: Called with what cannot be read.
     """
     for one in marked_pixels(images, preprocess, limit):
-        if not isinstance(one, Skipped):
+        if isinstance(one, Skipped):
+            on_skip(one)
+        else:
             pixels, mark = one.image
             seen.append(mark)
             yield pixels

@@ -60,7 +60,7 @@ def evaluate(
             a codebook was calibrated on.
     """
     state = [Running.start(row, row.check(vit)) for row in rows]
-    _check_labels(vit, images)
+    check_labels(vit, images)
     stream = unseen_pixels(images, preprocess, limit, [row.book for row in rows if row.book is not None])
     good = usable(stream, batch_size, where=f"images {images.name}", cancel=cancel, on_skip=on_skip)
     pairs = ((np.stack([one.image for one in batch]), [one.label for one in batch]) for batch in good)
@@ -83,7 +83,12 @@ def run_batches(
         yield state
 
 
-def _check_labels(vit: OpenViT, images: ImageSet) -> None:
+def check_labels(vit: OpenViT, images: ImageSet) -> None:
+    """Refuse pictures on which a model can have no accuracy.
+
+    Raises:
+        JanusError: If they have no labels, or not those of its head, or it has none.
+    """
     classes = vit.geometry.classes
     if not classes:
         raise JanusError("model: it has no classification head, so it has no accuracy; choose a tag with one (*_in1k).")

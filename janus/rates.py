@@ -124,9 +124,10 @@ class RateTable:
         """Return this table if it is of ``model``.
 
         Raises:
-            JanusError: If it is of another architecture.
+            JanusError: If it is of another architecture, or of other weights by their tag.
         """
-        if architecture(self.model) != architecture(model):
+        tagged = "." in model and "." in self.model
+        if architecture(self.model) != architecture(model) or (tagged and self.model != model):
             raise JanusError(f"the rate table is of {self.model}, not of {model}: measure that model first.")
         return self
 

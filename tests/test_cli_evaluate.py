@@ -129,7 +129,7 @@ def test_schedules(given, capsys, options, expected):
         (["--encoding", "jpeg0", "--split", "3"], "encoding 'jpeg0' is unknown"),
         (["--schedule", "cosine"], "schedule 'cosine' is unknown"),
         (["--schedule", "declining=a"], "'a' is not a list of numbers"),
-        (["--schedule", "list"], "--schedule list needs --removed"),
+        (["--schedule", "list"], "--schedule list needs the tokens to remove in each block"),
         (["--removed", "1,2"], "--removed is for --schedule list"),
         (["--model", "test_vit9"], "is not an architecture that timm"),
         (["--model", "swin_tiny_patch4_window7_224.ms_in1k"], "cannot be opened because"),

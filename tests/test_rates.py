@@ -523,9 +523,9 @@ def test_the_bench_writes_what_it_says(tmp_path, capsys):
         }
         for quality, size, top1 in ((95, 25000, 82.0), (50, 7400, 79.0))
     ]  # fmt: skip
-    path = written(tmp_path, document() | {"rows": rows})
-    out = tmp_path / "policies.csv"
     model = "vit_tiny_patch16_224.augreg_in21k_ft_in1k"
+    path = written(tmp_path, document() | {"rows": rows, "model": model})
+    out = tmp_path / "policies.csv"
     options = ["--model", model, "--rates", str(path), "--slo", "100", "--duration", "4", "--jobs", "1"]
     main(["bench", "policies", "--trace", "5g-driving", *options, "--out", str(out)])
     table, facts = read_table(out)

@@ -22,11 +22,13 @@ from janus.cli.evaluate import Numbers, flat, schedules
 from janus.data import ImageSet, Skipped, open_images
 from janus.equal import Measured, best_ratio, ratio_interval
 from janus.errors import JanusError
+from janus.evaluate import check_labels
 from janus.files import parse_json, write_text
 from janus.models import LoadedModel, load_model
 from janus.preprocess import Preprocess, preprocess_for
 from janus.progress import bar
 from janus.transform import Codebook
+from janus.transform.codebook import step_index
 from janus.transform.shelf import NAME, find_codebook
 from janus.vit import OpenViT, open_vit
 from janus.weights import tensors_hash
@@ -82,6 +84,8 @@ def command(
     names = names or MODELS
     if files and len(files) != len(names):
         raise JanusError(f"--weights: {len(files)} files for {len(names)} models; give one for each --model.")
+    if codebook is not None and calibration is not None:
+        raise JanusError("--codebook and --calibration contradict each other: give one of them.")
     if codebook is not None and len(names) != 1:
         raise JanusError("--codebook is of one model: give one --model.")
     torch.set_num_threads(threads)
@@ -95,16 +99,21 @@ def command(
 
     rows: list[dict] = []
     verdicts: list[dict] = []
+    skipped: list[dict] = []
     for i, name in enumerate(names):
         weights = files[i] if files else shared("weights", f"{name}.safetensors")
         loaded = load_model(name, weights=weights)
         vit, preprocess = open_vit(loaded.model), preprocess_for(loaded.model, fit)
-        wanted = flat(splits) or tuple(split for split in SPLITS if split < vit.depth)
-        book = book_for(loaded, vit, preprocess, wanted, codebook, calibration)
-        grid = grid_of(families, wanted, flat(steps), flat(qualities), only, baselines, quick, book)
         chosen = open_images(source, classes=vit.geometry.classes or None)
-        stream = batches(chosen, preprocess, limit, book)
-        unmerged, ways = ways_of(grid, tallied(stream, vit, grid, preprocess, book, resume))
+        check_labels(vit, chosen)
+        wanted = flat(splits) or tuple(split for split in SPLITS if split < vit.depth)
+        book = None
+        if only != "pictures":
+            book = book_for(loaded, vit, preprocess, wanted, codebook, calibration)
+            wanted = flat(splits) or tuple(split for split in SPLITS if split in book.splits) or book.splits
+        grid = grid_of(families, wanted, flat(steps), flat(qualities), only, baselines, quick, loaded.name, book)
+        stream = batches(chosen, preprocess, limit, book, skipped)
+        unmerged, ways = ways_of(grid, tallied(stream, vit, grid, preprocess, loaded.name, book, resume))
         n = len(unmerged.hits)
         echo(f"{loaded.name}, {n} pictures, unmerged fp32 {unmerged.row['top1']:.1f} % "
              f"({unmerged.row['low']:.1f}…{unmerged.row['high']:.1f})")  # fmt: skip
@@ -113,12 +122,14 @@ def command(
         found = [] if only else verdicts_of(unmerged, ways, vit.depth)
         for verdict in found:
             echo(verdict["sentence"])
-        about = {"model": loaded.name, "n": n, "codebook": book.digest.hex(), "unmerged": unmerged.row}
+        about = {
+            "model": loaded.name, "n": n, "codebook": book and book.digest.hex(), "unmerged": unmerged.row,
+        }  # fmt: skip
         rows += [about | one.row for one in ways]
         verdicts += [{"model": loaded.name} | verdict for verdict in found]
         if save is not None:
             echo(f"saved: {save_rates(save, loaded.name, chosen.name, n, unmerged.row, [one.row for one in ways])}")
-    doc = document(rows, fit=fit, threads=threads, images=str(source), verdicts=verdicts)
+    doc = document(rows, skipped, fit=fit, threads=threads, images=str(source), verdicts=verdicts)
     emit(doc, as_json=as_json, out=out)
 
 
@@ -143,13 +154,20 @@ def book_for(
     return find_codebook(loaded.name, tensors_hash(loaded.model), path)
 
 
-def grid_of(families, splits, steps, qualities, only, baselines: bool, quick: bool, book: Codebook) -> Grid:
-    """What the options ask for."""
+def grid_of(families, splits, steps, qualities, only, baselines: bool, quick: bool, model: str, book) -> Grid:
+    """What the options ask for.
+
+    Raises:
+        JanusError: If a step is out of range, a schedule is unknown, or the codebook does not serve a split.
+    """
+    for step in steps:
+        step_index(step)
     steps = steps or ((0.7, 1.0) if quick else STEPS)
     qualities = qualities or ((30, 75, 95) if quick else QUALITIES)
-    found = schedules(families or (("constant=13",) if quick else SCHEDULES), (), None, book.model)
-    for split in splits:
-        book.at(split)
+    found = schedules(families or (("constant=13",) if quick else SCHEDULES), (), None, model)
+    if book is not None:
+        for split in splits:
+            book.at(split)
     return Grid(
         pictures=[] if only == "tokens" else [f"{form}{int(quality)}" for form in FORMATS for quality in qualities],
         schedules={} if only == "pictures" else {one.name or f"{one.family} {one.level:g}": one for one in found},
@@ -160,21 +178,23 @@ def grid_of(families, splits, steps, qualities, only, baselines: bool, quick: bo
 
 
 def batches(
-    images: ImageSet, preprocess: Preprocess, limit: int | None, book: Codebook
+    images: ImageSet, preprocess: Preprocess, limit: int | None, book: Codebook | None, skipped: list[dict]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pixels and labels; a picture that the codebook was calibrated on is refused.
+    """Pixels and labels; a picture that the codebook was calibrated on is refused, one that cannot be read is told.
 
     Raises:
         JanusError: If there is one, or no picture can be read.
     """
     total = None if images.total is None else min(images.total, limit or images.total)
     # All are read before the first is measured: threads that read on beside it would be in its time.
-    unseen = unseen_pixels(images, preprocess, limit, [book])
-    found = [
-        (one.image, one.label)
-        for one in bar(unseen, total=total, unit="picture", title="read")
-        if not isinstance(one, Skipped)
-    ]
+    unseen = unseen_pixels(images, preprocess, limit, [] if book is None else [book])
+    found = []
+    for one in bar(unseen, total=total, unit="picture", title="read"):
+        if isinstance(one, Skipped):
+            click.echo(f"janus: skipped {one.file}: {one.reason}", err=True)
+            skipped.append({"file": one.file, "reason": one.reason})
+        else:
+            found.append((one.image, one.label))
     if not found:
         raise JanusError(f"images {images.name}: there is not one that can be used; give others.")
     for at in bar(range(0, len(found), BATCH), unit="batch", title="bench codec"):
@@ -182,19 +202,29 @@ def batches(
         yield np.stack(pixels), np.array(labels)
 
 
-def tallied(stream, vit: OpenViT, grid: Grid, preprocess: Preprocess, book: Codebook, resume: Path | None):
-    """Every way over all batches; with a folder to resume from, each batch is measured once in a lifetime."""
+def tallied(
+    stream, vit: OpenViT, grid: Grid, preprocess: Preprocess, model: str, book: Codebook | None, resume: Path | None
+) -> dict[str, Tally]:
+    """Every way over all batches; with a folder to resume from, each batch is measured once in a lifetime.
+
+    Raises:
+        JanusError: If a file there is broken.
+    """
     whole: dict[str, Tally] = {}
     if resume is not None:
         make_folder(resume)
     for pixels, labels in stream:
         path, found = None, None
         if resume is not None:
-            mark = hashlib.sha256(f"{VERSION} {grid} {preprocess} {book.digest.hex()}".encode())
+            digest = book.digest.hex() if book else ""
+            mark = hashlib.sha256(f"{VERSION} {grid} {preprocess} {digest}".encode())
             mark.update(pixels.tobytes() + labels.tobytes())
-            path = resume / f"{book.model}.{mark.hexdigest()[:16]}.json"
+            path = resume / f"{model}.{mark.hexdigest()[:16]}.json"
             if path.is_file():
-                found = {key: Tally(**kept) for key, kept in parse_json(path.read_text(encoding="utf-8")).items()}
+                try:
+                    found = {key: Tally(**kept) for key, kept in parse_json(path.read_text(encoding="utf-8")).items()}
+                except (ValueError, TypeError, AttributeError) as why:
+                    raise JanusError(f"{path}: is not what --resume keeps ({why}); delete it, and run again.") from why
         if found is None:
             found = measure_batch(vit, pixels, labels, grid, preprocess, book)
             if path is not None:

@@ -14,6 +14,8 @@ KEY = ("kind", "codec", "quality", "schedule", "level", "split")
 FIGURES = ("bytes_mean", "bytes_p90", "encode_ms", "decode_ms", "top1", "low", "high")
 # Of a searched schedule, whose name may come to stand for another.
 COUNTS = "removed"
+# Points by which rounding in a file may differ.
+SAME = 0.001
 
 
 def save_rates(folder: Path, model: str, images: str, n: int, unmerged: dict, rows: list[dict]) -> Path:
@@ -31,11 +33,17 @@ def save_rates(folder: Path, model: str, images: str, n: int, unmerged: dict, ro
             before = parse_json(path.read_text(encoding="utf-8"))
             same = before["n"] == n and before["images"] == images
             known = {tuple(row[key] for key in KEY): row for row in before["rows"]}
-            commands = list(before["commands"])
+            commands, whole = list(before["commands"]), float(before["unmerged"]["top1"])
         except (OSError, ValueError, KeyError, TypeError) as why:
             raise JanusError(f"{path}: is no table of rates ({why}); move it away.") from why
         if not same:
             raise JanusError(f"{path}: holds other pictures ({before['images']}, {before['n']}); save elsewhere.")
+        # Of the same pictures it is the same, unless the weights or what makes pixels of pictures are others.
+        if abs(whole - unmerged["top1"]) > SAME:
+            raise JanusError(
+                f"{path}: unmerged, the model is right on {whole:g} % there and on {unmerged['top1']:g} % here, so "
+                "weights or --fit are others; save elsewhere."
+            )
     facts = provenance()
     for row in rows:
         known[tuple(row[key] for key in KEY)] = {

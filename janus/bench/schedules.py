@@ -10,8 +10,9 @@ import numpy as np
 
 from janus.cli.common import JOBS, check_out, document, emit
 from janus.cli.search import FILE, stoppable, tell_skip
-from janus.data import open_images
+from janus.data import Skipped, open_images
 from janus.errors import JanusError
+from janus.evaluate import check_labels
 from janus.files import read_json
 from janus.models import load_model
 from janus.paired import paired_difference
@@ -109,7 +110,8 @@ def command(
         raise JanusError("--add keeps what a file holds: name it with --out.")
     before = results_of(out) if add and out is not None and out.is_file() else None
     loaded = load_model(name, weights=weights)
-    geometry = open_vit(loaded.model).geometry
+    vit = open_vit(loaded.model)
+    geometry = vit.geometry
     preprocess = preprocess_for(loaded.model, fit)
     file = file or schedules_file(loaded.name)
     searched = [one for one in load_schedules(file, loaded.name) if one.like is not None]
@@ -122,7 +124,17 @@ def command(
     if unknown:
         raise JanusError(f"--schedule {min(unknown)}: {file} has none of that name that is like another.")
     searched = [one for one in searched if not names or one.name in names]
-    pictures = read_pictures(open_images(images, classes=geometry.classes), preprocess, limit=limit, on_skip=tell_skip)
+    chosen = open_images(images, classes=geometry.classes)
+    check_labels(vit, chosen)
+    skipped: list[Skipped] = []
+
+    def told(skip: Skipped) -> None:
+        skipped.append(skip)
+        tell_skip(skip)
+
+    pictures = read_pictures(chosen, preprocess, limit=limit, on_skip=told)
+    if before is not None:
+        check_same(out, before["provenance"], {**pictures.facts, "n": len(pictures), "fit": fit})
     marks = held.get("calibration", {}).get("fingerprints", [])
     if calibration is not None:
         marks = [*marks, *read_pictures(open_images(calibration), preprocess).fingerprints]
@@ -142,6 +154,7 @@ def command(
             sys.exit(130)
     doc = document(
         [{"model": loaded.name} | row for row in rows],
+        [{"file": skip.file, "reason": skip.reason} for skip in skipped],
         model=loaded.name, weights=loaded.weights.facts(), **pictures.facts, n=len(pictures), fit=fit,
         calibration={key: value for key, value in held["calibration"].items() if key != "fingerprints"},
         intervals="top-1: Wilson; paired difference: Tango's score interval, p of McNemar's exact test",
@@ -168,6 +181,20 @@ def results_of(path: Path) -> dict:
     ):
         raise JanusError(f"{path}: is not what `janus bench schedules --out` writes; leave out --add, or move it away.")
     return doc
+
+
+def check_same(path: Path, old: dict, new: dict) -> None:
+    """Refuse to put results of other pictures into one document.
+
+    Raises:
+        JanusError: If the set, their number or how they are fitted differ.
+    """
+    for key in ("images", "n", "fit"):
+        if old.get(key) != new.get(key):
+            raise JanusError(
+                f"{path}: holds results with {key} {old.get(key)}, and these are with {new.get(key)}; write elsewhere, "
+                "or leave out --add."
+            )
 
 
 def joined(before: dict, doc: dict) -> dict:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from janus import demo
 from janus.cli.common import check_out, document, emit
 from janus.cli.evaluate import Numbers, flat
 from janus.errors import JanusError
@@ -38,6 +39,8 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
     check_out(out)
     if at_random and weights is not None:
         raise JanusError("--random and --weights contradict each other: give one of them.")
+    if at_random and name in (demo.NAME, demo.MODEL):
+        raise JanusError("--random: the demo model has weights of its own; leave it out, or give a timm tag.")
     import torch
 
     from janus.calibrate import calibrate, calibration_pixels
@@ -56,13 +59,21 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
     chosen = open_images(images)
     wanted = flat(splits) or tuple(split for split in DEFAULT_SPLITS if split < vit.depth)
     seen: list[str] = []
-    pixels = bar(calibration_pixels(chosen, preprocess, limit, seen), total=limit, unit="picture", title="calibrate")
+    skipped: list = []
+    pixels = bar(
+        calibration_pixels(chosen, preprocess, limit, seen, skipped.append),
+        total=limit,
+        unit="picture",
+        title="calibrate",
+    )
     book = calibrate(
         vit, pixels, name=loaded.name, preprocess=preprocess, splits=wanted,
         schedules=schedules(families, (), None, loaded.name) if families else None,
         facts={"set": chosen.facts, "fit": fit, "pictures": seen},
     )  # fmt: skip
     book.write(out)
+    for skip in skipped:
+        click.echo(f"janus: skipped {skip.file}: {skip.reason}", err=True)
     row = {
         "file": str(out), "bytes": len(book.data), "sha256": book.digest.hex(), "splits": list(book.splits),
         "pictures": book.facts["images"], "schedules": book.facts["schedules"],
@@ -73,4 +84,5 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
             f"{out}: {row['bytes'] / 1000:.0f} kB for splits {splits} of {book.model}, from {row['pictures']} "
             f"pictures; SHA-256 {row['sha256']}"
         )
-    emit(document([row], model=loaded.name, weights=loaded.weights.facts(), fit=fit), as_json=as_json)
+    left_out = [{"file": skip.file, "reason": skip.reason} for skip in skipped]
+    emit(document([row], left_out, model=loaded.name, weights=loaded.weights.facts(), fit=fit), as_json=as_json)

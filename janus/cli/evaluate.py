@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -24,9 +25,17 @@ class Numbers(click.ParamType):
 
     def convert(self, value, param, ctx):
         try:
-            return tuple(self.kind(part) for part in value.split(",") if part.strip())
+            found = tuple(self.kind(part) for part in value.split(",") if part.strip())
         except ValueError:
             self.fail(f"{value!r} is not a list of numbers with commas between them.", param, ctx)
+        return found or nothing(value, param)
+
+
+def nothing(value: str, param: click.Parameter | None) -> NoReturn:
+    """Refuse a list without anything in it, which would silently mean the default, or nothing at all."""
+    raise JanusError(
+        f"{param.opts[-1] if param else 'list'} {value!r}: nothing stands in it; give one or leave it out."
+    )
 
 
 class Words(click.ParamType):
@@ -35,7 +44,8 @@ class Words(click.ParamType):
     name = "A,B,…"
 
     def convert(self, value, param, ctx):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        found = tuple(part.strip() for part in value.split(",") if part.strip())
+        return found or nothing(value, param)
 
 
 NUMBERS = Numbers(float)
@@ -215,13 +225,20 @@ def schedules(families, levels, removed, model) -> list:
         family, _, own = given.partition("=")
         if family == "list":
             if removed is None:
-                raise JanusError("--schedule list needs --removed with the tokens to remove in each block.")
+                raise JanusError(
+                    "--schedule list needs the tokens to remove in each block, which `janus evaluate` takes with "
+                    "--removed; elsewhere give a family, or the name of a searched schedule."
+                )
             found.append(MergeSchedule.explicit(removed))
         elif family == "none":
+            if own:
+                raise JanusError(f"--schedule {given}: none has no level; leave ={own} out.")
             found.append(MergeSchedule(family="none"))
         elif given not in FAMILIES and not own:
             found.append(find_schedule(given, model))
         else:
+            if own and not own.strip(", "):
+                raise JanusError(f"--schedule {given}: no level stands behind =; give one, or leave it out.")
             chosen = NUMBERS.convert(own, None, None) if own else levels or (0.0,)
             found += [MergeSchedule(family=family, level=level) for level in chosen]
     if removed is not None and "list" not in families:
