@@ -134,22 +134,24 @@ def load_schedules(path: Path | str, model: str | None = None) -> tuple[Searched
     doc = read_document(path)
     if model is not None and doc["model"] != model:
         raise JanusError(f"{path}: these schedules are of {doc['model']}, not of {model}; search for that model first.")
-    found = tuple(_entry(path, at, entry) for at, entry in enumerate([*doc["schedules"], *doc["front"]]))
-    names = [one.name for one in found]
-    for name in names:
-        if names.count(name) > 1 or name in FAMILIES:
-            raise JanusError(f"{path}: {name!r} cannot be the name of a schedule, or of two; {AGAIN}.")
-    return found
+    found: dict[str, SearchedSchedule] = {}
+    for one in _entries(path, doc):
+        # What was searched within numbers was once written twice, on the front again; the first has more to tell.
+        if one.name in FAMILIES or found.setdefault(one.name, one).removed != one.removed:
+            raise JanusError(f"{path}: {one.name!r} cannot be the name of a schedule, or of two; {AGAIN}.")
+    return tuple(found.values())
 
 
 AGAIN = "write it again with `janus search`"
+# `janus search` itself keeps what is there, so it cannot be told to write over what it cannot read.
+AFRESH = f"remove it and {AGAIN}"
 
 
 def read_document(path: Path | str) -> dict:
     """The whole file: ``model``, ``schedules``, ``front``.
 
     Raises:
-        JanusError: If it is not there or not such a document.
+        JanusError: If it is not there or not such a document; the sentence names the entry.
     """
     doc = read_json(path, by="janus search", again="janus search")
     if (
@@ -157,13 +159,22 @@ def read_document(path: Path | str) -> dict:
         or not isinstance(doc.get("model"), str)
         or not all(isinstance(doc.get(key), list) for key in ("schedules", "front"))
     ):
-        raise JanusError(f"{path}: needs a model, schedules and a front; {AGAIN}.")
+        raise JanusError(f"{path}: needs a model, schedules and a front; {AFRESH}.")
+    calibration = doc.get("calibration", {})
+    marks = calibration.get("fingerprints", []) if isinstance(calibration, dict) else None
+    if not isinstance(marks, list) or not all(isinstance(mark, str) for mark in marks):
+        raise JanusError(f"{path}: has {calibration!r:.40} where pictures for calibration belong; {AFRESH}.")
+    _entries(path, doc)
     return doc
+
+
+def _entries(path: Path | str, doc: dict) -> list[SearchedSchedule]:
+    return [_entry(path, at, entry) for at, entry in enumerate([*doc["schedules"], *doc["front"]])]
 
 
 def _entry(path: Path | str, at: int, entry) -> SearchedSchedule:
     def refuse(what: str) -> JanusError:
-        return JanusError(f"{path}: schedule {at + 1} {what}; {AGAIN}.")
+        return JanusError(f"{path}: schedule {at + 1} {what}; {AFRESH}.")
 
     def whole(value, what: str, most: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
@@ -183,6 +194,8 @@ def _entry(path: Path | str, at: int, entry) -> SearchedSchedule:
     ):
         raise refuse(f"has like {like!r:.40} where a schedule and a level belong")
     measured = entry.get("measured") or {}
+    if not isinstance(measured, dict):
+        raise refuse(f"has measured {measured!r:.40} where top1, low and high belong")
     figures = [measured.get(key) for key in ("top1", "low", "high")] if measured else [math.nan] * 3
     if not all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in figures):
         raise refuse(f"has measured {measured!r:.40} where top1, low and high belong")

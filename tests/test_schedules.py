@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from conftest import CHECKOUT
+from PIL import Image
 from rooms import TINY, machine
 
 from janus.accuracy import load_accuracy
@@ -14,6 +15,7 @@ from janus.bench.codec import grid_of
 from janus.bench.schedules import joined, results_of
 from janus.bench.ways import UNMERGED, Tally, ways_of
 from janus.cli import main
+from janus.cli.search import read_budgets
 from janus.demo import CLASSES
 from janus.demo import MODEL as DEMO
 from janus.errors import JanusError
@@ -123,6 +125,7 @@ def test_a_wrong_name_is_told_the_right_ones(shelf):
         ({"split": 3}, "has 3 where a split belongs"),
         ({"like": {"schedule": "cubic", "level": 1}}, "where a schedule and a level belong"),
         ({"measured": {"top1": "high"}}, "where top1, low and high belong"),
+        ({"measured": [1]}, "where top1, low and high belong"),
         ({"token_blocks": 2.5}, "where a count of token-blocks belongs"),
     ],
 )
@@ -145,6 +148,19 @@ def test_what_is_no_such_file_is_refused(shelf, text, message):
     lay(shelf, model="other")
     with pytest.raises(JanusError, match="are of other, not of small"):
         load_schedules(shelf, "small")
+
+
+def test_a_name_may_stand_twice_for_the_same_counts(shelf):
+    """As older searches wrote it, on the front again: it is one schedule, with what was measured of it. For other
+    counts it is refused."""
+    measured = ENTRY | {"measured": {"top1": 50, "low": 40, "high": 60, "n": 9}}
+    lay(shelf, schedules=[measured], front=[ENTRY])
+    (found,) = searched("small")
+    assert (found.name, found.top1) == ("cut1-0.5", 50)
+
+    lay(shelf, schedules=[ENTRY], front=[ENTRY | {"removed": [2, 3]}])
+    with pytest.raises(JanusError, match=r"'cut1-0.5' cannot be the name of a schedule, or of two"):
+        searched("small")
 
 
 def test_a_grid_takes_a_list():
@@ -213,7 +229,7 @@ def test_from_a_search_to_its_test(tmp_path, monkeypatch, capsys):
 def test_searched_schedules_are_measured_under_their_names():
     """Several in one run of `janus bench codec` stay apart, and a row says name and level as a rate table has them."""
     book = read_codebook(shipped_codebook(VIT))
-    grid = grid_of(("cut4-0.5", "cut6-0.5", "declining=0.4"), (4,), (1.0,), (), "tokens", False, False, book)
+    grid = grid_of(("cut4-0.5", "cut6-0.5", "declining=0.4"), (4,), (1.0,), (), "tokens", False, False, VIT, book)
     tallies = {f"{name}|4|transform1": Tally(hits=[True], sizes=[9], encode_s=[0.1], decode_s=[0.1])
                for name in grid.schedules}  # fmt: skip
     _, ways = ways_of(grid, tallies | {UNMERGED: Tally(hits=[True])})
@@ -259,7 +275,16 @@ def test_what_is_measured_later_joins_what_was(tmp_path):
         (["--payload-tokens", "90", "--alpha", "0.4"], "--payload-tokens goes with"),
         (["--payload-tokens", "90", "--latency-ms", "5"], "--latency-ms goes with --profile"),
         (["--schedule-budget", "declining"], "write FAMILY:LEVEL"),
-        (["--alpha", "0.4", "--out", "/nowhere/x.json"], "the folder /nowhere does not exist"),
+        (["--alpha", "0.4", "--out", "/nowhere/x.json"], "--out /nowhere/x.json: the folder /nowhere does not exist"),
+        (["--alpha", "0.4", "--journal", "/nowhere/j"], "--journal /nowhere/j: the folder /nowhere does not exist"),
+        (["--schedule-budget", "constant:8.5"], "level 8.5 of a constant schedule is the tokens removed per block"),
+        (["--payload-tokens", "90", "--multiply-adds", "nan"], "--multiply-adds nan: this limits nothing; give a"),
+        (["--payload-tokens", "90", "--multiply-adds", "inf"], "--multiply-adds inf: this limits nothing; give a"),
+        (["--payload-tokens", "90", "--multiply-adds", "0"], "--multiply-adds 0: this limits nothing; give a"),
+        (["--payload-tokens", "90", "--latency-ms", "nan", "--profile", "orin-nano"], "--latency-ms nan: this limits"),
+        (["--payload-tokens", "90", "--latency-ms", "-1", "--profile", "orin-nano"], "--latency-ms -1: this limits"),
+        (["--alpha", "0.4", "--cut", ","], "--cut"),
+        (["--alpha", "0.4", "--out", str(FOLDER / f"{VIT}.json")], f"it holds schedules of {VIT}, which those of"),
     ],
 )
 def test_bad_options_of_a_search_are_one_sentence(options, message, capsys):
@@ -269,6 +294,38 @@ def test_bad_options_of_a_search_are_one_sentence(options, message, capsys):
 
     assert ended.value.code == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_search_without_a_cut_is_refused():
+    """Not ended well without a word."""
+    with pytest.raises(JanusError, match="--cut: no split is named"):
+        list(read_budgets(TINY, "tiny", (), (0.5,), *[None] * 6))
+
+
+def test_a_search_within_numbers_leaves_what_can_be_loaded(tmp_path, monkeypatch, capsys):
+    """Each name once, though what was found is a point of the front too; pictures that were left out are told."""
+    monkeypatch.setenv("JANUS_CACHE", str(tmp_path / "cache"))
+    out, pictures = tmp_path / "found.json", tmp_path / "pictures"
+    pictures.mkdir()
+    for i in range(2):
+        noise = np.random.default_rng(i).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((96, 96)).save(pictures / f"{i}.png")
+    (pictures / "2.png").write_text("no picture")
+
+    main(
+        [
+            "search", "--model", "demo", "--images", str(pictures), "--cut", "4", "--token-blocks", "1500",
+            "--payload-tokens", "120", "--shapes", "2", "--neighbours", "1", "--workers", "1", "--out", str(out),
+            "--json",
+        ]
+    )  # fmt: skip
+
+    (skipped,) = json.loads(capsys.readouterr().out)["skipped"]
+    assert skipped["file"].endswith("2.png")
+    doc = read_document(out)
+    names = [one["name"] for one in [*doc["schedules"], *doc["front"]]]
+    assert [one.name for one in load_schedules(out)] == names
+    assert doc["schedules"][0]["like"] is None
 
 
 def test_a_name_is_good_in_the_commands(shelf, capsys, tmp_path):

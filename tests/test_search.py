@@ -23,6 +23,7 @@ from janus.paired import Z95
 from janus.preprocess import preprocess_for
 from janus.profile import derive_profile
 from janus.schedule import MergeSchedule
+from janus.schedules import load_schedules
 from janus.search import (
     Budget,
     Effort,
@@ -35,10 +36,12 @@ from janus.search import (
     counts,
     hunt,
     read_pictures,
+    write_document,
 )
 from janus.search.answers import through
-from janus.search.document import entry, front
+from janus.search.document import entry, front, front_name, merge_document
 from janus.search.hunt import SURE
+from janus.search.journal import Answers
 from janus.search.race import mean_interval, race
 from janus.search.shape import deal
 from janus.vit import open_vit
@@ -309,16 +312,82 @@ points = st.builds(
 
 @given(st.lists(points, max_size=12, unique_by=lambda point: point["removed"][0]))
 def test_nothing_on_a_front_is_dominated(some):
-    """And all that is off it is, by something on it."""
+    """And all that is off it is, or equalled, by something on it; no two points there bear one name."""
     axes = ("tokens_at_cut", "token_blocks", "divergence")
     left = front(some)
 
     def passes(one, other):
         mine, its = [one[axis] for axis in axes], [other[axis] for axis in axes]
-        return mine != its and all(a <= b for a, b in zip(mine, its, strict=True))
+        return all(a <= b for a, b in zip(mine, its, strict=True))
 
-    assert not any(passes(one, other) for one in left for other in left)
-    assert all(any(passes(one, other) for one in left) for other in some if other not in left)
+    assert not any(passes(one, other) for one in left for other in left if one is not other)
+    assert all(any(passes(one, other) for one in left) for other in some)
+    places = {(point["tokens_at_cut"], point["token_blocks"]) for point in left}
+    assert len(places) == len(left)
+    assert left == front(reversed(some))
+
+
+def spot(tokens_at_cut, token_blocks, divergence, removed=1, **more):
+    """A point of the front of cut 1."""
+    name = front_name(token_blocks, tokens_at_cut, 1)
+    cost = {"split": 1, "removed": [removed, 0], "tokens_at_cut": tokens_at_cut, "token_blocks": token_blocks}
+    return {"name": name, **cost, "divergence": divergence, **more}
+
+
+def answered(schedules, points, model="m", pixels="p" * 64):
+    """What a search gives to be merged into its file."""
+    calibration = {"pixels_sha256": pixels, "fingerprints": ["ab"]}
+    return {
+        "model": model, "weights": "w", "calibration": calibration, "schedules": schedules, "front": points,
+    }  # fmt: skip
+
+
+def test_no_point_has_the_name_of_a_schedule(tmp_path):
+    """What was searched within numbers is called by its cost and stands for itself on the front: points that cost the
+    same are left out, and so are those that it passes, then and in a later search."""
+    path = tmp_path / "found.json"
+    found = spot(5, 20, 0.1, like=None, made={"pixels": "p" * 16})
+
+    once = merge_document(path, answered([found], [spot(5, 20, 0.1), spot(4, 20, 0.3, removed=4)]))
+    write_document(path, once)
+    more = [spot(5, 20, 0.1, removed=2), spot(5, 21, 0.2, removed=3), spot(3, 20, 0.4, removed=5)]
+    twice = merge_document(path, answered([], more))
+    write_document(path, twice)
+
+    assert [one["name"] for one in once["front"]] == ["cut1-20b4t"]
+    assert [one["name"] for one in twice["front"]] == ["cut1-20b3t", "cut1-20b4t"]
+    assert [one.name for one in load_schedules(path)] == ["cut1-20b5t", "cut1-20b3t", "cut1-20b4t"]
+
+
+def test_a_file_of_two_equal_names_is_mended(tmp_path):
+    """Even one that cannot be loaded: the next search leaves each name once."""
+    path = tmp_path / "found.json"
+    write_document(path, answered([], [spot(5, 20, 0.1, removed=1), spot(5, 20, 0.1, removed=2)]))
+    with pytest.raises(JanusError, match="cannot be the name of a schedule, or of two"):
+        load_schedules(path)
+
+    write_document(path, merge_document(path, answered([], [])))
+
+    assert [one.removed for one in load_schedules(path)] == [(1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        (answered([1], []), "schedule 1 has no name; remove it and write it again"),
+        (answered([], [spot(5, 20, None)]), "'cut1-20b5t' has None where a divergence belongs"),
+        (answered([spot(5, 20, 0.1, made=3)], []), "has no command and date"),
+        (answered([], []) | {"calibration": None}, "has None where pictures for calibration belong"),
+        (answered([], [], model="other"), "holds schedules of other, which those of m would replace; name another"),
+    ],
+)
+def test_answers_join_only_a_file_of_their_kind(tmp_path, held, message):
+    """Of the same model, and such as Janus could load."""
+    path = tmp_path / "found.json"
+    path.write_text(json.dumps(held))
+
+    with pytest.raises(JanusError, match=message):
+        merge_document(path, answered([], []))
 
 
 @pytest.fixture(scope="module")
@@ -417,11 +486,51 @@ def test_a_journal_is_not_overwritten_nor_mixed(tmp_path):
 
     with pytest.raises(JanusError, match="a journal is there already"):
         Journal(path, {"model": "a"})
-    with pytest.raises(JanusError, match=r"of another search \(model differ"):
+    with pytest.raises(JanusError, match=r"^\S+: this journal is of another search \(model differ"):
         Journal(path, {"model": "b"}, resume=True)
     path.write_text(path.read_text() + '{"removed": [1]}\n')
     with pytest.raises(JanusError, match="line 2 is not one of a journal"):
         Journal(path, {"model": "a"}, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("divergence", "best"), [([0.1], [3]), ([0.1, 0.2], [3]), ([0.1], [3, 4]), ([0.1, 0.2, 0.3], [3, 4, 5])]
+)
+def test_a_line_of_too_few_answers_is_named(tmp_path, divergence, best):
+    """Or of too many; by one sentence with what to do, and only where it is known how many there are."""
+    path = tmp_path / "journal"
+    Journal(path, {"model": "a"}).put(0, {(1,): Answers(divergence, best)})
+
+    with pytest.raises(JanusError) as caught:
+        Journal(path, {"model": "a"}, resume=True, size=2)
+
+    assert str(caught.value) == (
+        f"{path}: line 2 has not an answer for each picture of a batch; remove this line, or name another --journal."
+    )
+    if len(divergence) == len(best):
+        assert Journal(path, {"model": "a"}, resume=True)[(1,), 0].best == best
+
+
+def test_a_short_line_ends_a_search_before_it_begins(loaded, pictures, tmp_path):
+    """The search knows how many pictures a batch has."""
+    path = tmp_path / "journal"
+    next(Search.open(loaded, None, pictures, journal=path).run([SMALL_BUDGET], LITTLE))
+    head, line, *rest = path.read_text().splitlines()
+    line = json.loads(line)
+    line |= {key: line[key][:-1] for key in ("divergence", "best")}
+    path.write_text("\n".join([head, json.dumps(line), *rest]) + "\n")
+
+    with pytest.raises(JanusError, match="line 2 has not an answer for each picture"):
+        Search.open(loaded, None, pictures, journal=path, resume=True)
+
+
+def test_one_picture_is_too_few(loaded, tmp_path):
+    """Nothing is sure from it; no journal is begun."""
+    one = read_pictures(open_images(scribbles(tmp_path, 1)), preprocess_for(loaded.model))
+
+    with pytest.raises(JanusError, match=r"one picture is too few to search by: .* give two or more"):
+        Search.open(loaded, None, one, journal=tmp_path / "journal")
+    assert not (tmp_path / "journal").exists()
 
 
 def test_a_file_that_is_no_journal_stays_as_it_is(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -67,14 +68,23 @@ def command(
     that it was chosen by: `janus bench schedules` refuses that.
     """
     check_out(out)
-    check_out(journal)
+    check_journal(journal)
     from janus.data import open_images
     from janus.data.cache import cache_folder
     from janus.models import load_model
     from janus.preprocess import preprocess_for
     from janus.provenance import provenance
     from janus.schedules import schedules_file
-    from janus.search import Effort, Search, Stopped, check_disjoint, merge_document, read_pictures, write_document
+    from janus.search import (
+        Effort,
+        Search,
+        Stopped,
+        check_disjoint,
+        held_document,
+        merge_document,
+        read_pictures,
+        write_document,
+    )
     from janus.search.document import name_of
     from janus.vit import open_vit
 
@@ -86,8 +96,15 @@ def command(
     given = (alphas, costly, token_blocks, giga, latency_ms, machine, payload_tokens)
     budgets = list(read_budgets(geometry, loaded.name, cuts, *given))
     out = out or schedules_file(loaded.name)
+    held_document(out, loaded.name)  # refused now, not after the first answer
     journal = journal or cache_folder("search") / f"{loaded.name.replace('/', '--')}.jsonl"
-    pictures = read_pictures(open_images(images), preprocess, limit=limit, on_skip=tell_skip)
+    skipped = []
+
+    def told(skip) -> None:
+        skipped.append({"file": skip.file, "reason": skip.reason})
+        tell_skip(skip)
+
+    pictures = read_pictures(open_images(images), preprocess, limit=limit, on_skip=told)
     if test_images is not None:
         check_disjoint(pictures.fingerprints, read_pictures(open_images(test_images), preprocess))
     effort = Effort(shapes=shapes, neighbours=neighbours, margin=margin, seed=seed)
@@ -124,8 +141,20 @@ def command(
         except Stopped:
             print(f"janus: stopped; {out} has what was finished, and --resume goes on.", file=sys.stderr)
             sys.exit(130)
-    emit(document(entries, model=loaded.name, weights=loaded.weights.facts(), out=str(out), **vars(effort)),
+    emit(document(entries, skipped, model=loaded.name, weights=loaded.weights.facts(), out=str(out), **vars(effort)),
          as_json=as_json)  # fmt: skip
+
+
+def check_journal(journal: Path | None) -> None:
+    """`check_out` for the option --journal.
+
+    Raises:
+        JanusError: If it cannot be written there.
+    """
+    try:
+        check_out(journal)
+    except JanusError as why:
+        raise JanusError(str(why).replace("--out", "--journal", 1)) from why
 
 
 def read_budgets(
@@ -140,6 +169,11 @@ def read_budgets(
     from janus.schedule import MergeSchedule
     from janus.search import Budget
 
+    if not cuts:
+        raise JanusError("--cut: no split is named; give one or several to search for, such as 4,6.")
+    for option, value in (("--multiply-adds", giga), ("--latency-ms", latency_ms)):
+        if value is not None and not (value > 0 and math.isfinite(value * 1e9)):
+            raise JanusError(f"{option} {value:g}: this limits nothing; give a finite number above 0.")
     numbers = {"--token-blocks": token_blocks, "--multiply-adds": giga, "--latency-ms": latency_ms}
     given = [option for option, value in numbers.items() if value is not None]
     if not given and not alphas and not costly:
@@ -155,6 +189,8 @@ def read_budgets(
         family, _, level = text.partition(":")
         try:
             schedules.append(MergeSchedule(family=family, level=float(level)))
+        except JanusError:
+            raise  # a ValueError itself, with its own sentence
         except ValueError as why:
             raise JanusError(f"--schedule-budget {text!r}: write FAMILY:LEVEL, such as declining:0.5.") from why
     for schedule in schedules:

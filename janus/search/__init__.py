@@ -4,7 +4,7 @@ A schedule is judged without labels, by how far its answers are from the unmerge
 """
 
 from janus.search.calibrate import Search
-from janus.search.document import merge_document, write_document
+from janus.search.document import held_document, merge_document, write_document
 from janus.search.hunt import Effort, Found, hunt, hunts
 from janus.search.journal import Journal
 from janus.search.panel import Panel, Stopped
@@ -23,6 +23,7 @@ __all__ = [
     "Stopped",
     "check_disjoint",
     "counts",
+    "held_document",
     "hunt",
     "hunts",
     "merge_document",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from janus.errors import JanusError
 from janus.geometry import ModelGeometry
 from janus.models import LoadedModel
 from janus.search.answers import opener
@@ -63,15 +64,19 @@ class Search:
             tell: Called with each batch's number of pictures times schedules.
 
         Raises:
-            JanusError: If the journal is of something else, or is there and is not to be gone on with.
+            JanusError: If they are too few, or the journal is of something else, or is there and is not to be gone on
+                with.
         """
+        if len(pictures) < 2:
+            raise JanusError("one picture is too few to search by: nothing is sure from it; give two or more.")
         # Whole batches of each view, so that the views of a picture stand at the same place in theirs.
         whole = max(len(pictures) // BATCH, 1) * BATCH if len(pictures) >= BATCH else len(pictures)
         pixels = np.concatenate([pictures.pixels[:whole], pictures.pixels[:whole, :, ::-1]])
         about = {"model": loaded.name, "weights": loaded.weights.sha256, "pixels": pixels_hash(pixels), "batch": BATCH}
+        size = min(BATCH, whole)
+        kept = Journal(journal, about, resume=resume, size=size)
         panel = Panel(
-            opener(loaded, weights, jobs), pixels, Journal(journal, about, resume=resume), size=min(BATCH, whole),
-            jobs=jobs, cancel=cancel, tell=tell,
+            opener(loaded, weights, jobs), pixels, kept, size=size, jobs=jobs, cancel=cancel, tell=tell
         )  # fmt: skip
         return cls(geometry=open_vit(loaded.model).geometry, panel=panel, originals=panel.batches // 2)
 

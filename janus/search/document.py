@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from janus.arithmetic import multiply_adds
+from janus.errors import JanusError
 from janus.files import write_text
 from janus.geometry import ModelGeometry
 from janus.schedule import MergeSchedule
-from janus.schedules import read_document
+from janus.schedules import AFRESH, read_document
 from janus.search.hunt import Found
 from janus.search.journal import Removed
 
@@ -78,7 +80,10 @@ def entry(found: Found, geometry: ModelGeometry, agreement: float, made: dict) -
 
 
 def front(points: Iterable[dict]) -> list[dict]:
-    """Of the points of one cut those that no other passes: in tokens at the cut, in token-blocks, in divergence."""
+    """Of the points of one cut those that no other passes: in tokens at the cut, in token-blocks, in divergence.
+
+    Of several that are equal in all three, one stays.
+    """
     axes = ("tokens_at_cut", "token_blocks", "divergence")
     known = {tuple(point["removed"]): point for point in points}
 
@@ -87,31 +92,78 @@ def front(points: Iterable[dict]) -> list[dict]:
         return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
     left = [point for point in known.values() if not any(passes(other, point) for other in known.values())]
-    return sorted(left, key=lambda point: (point["split"], point["token_blocks"], point["tokens_at_cut"]))
+
+    def place(point: dict) -> tuple:
+        return point["split"], point["token_blocks"], point["tokens_at_cut"]
+
+    # Points of one place would bear one name.
+    places: dict[tuple, dict] = {}
+    for point in sorted(left, key=lambda point: (*place(point), point["removed"])):
+        places.setdefault(place(point), point)
+    return list(places.values())
+
+
+def held_document(path: Path, model: str) -> dict | None:
+    """What a file holds that new answers for a model are to join; None where it is not there yet.
+
+    Raises:
+        JanusError: If it is of another model, or not what `janus search` writes.
+    """
+    if not path.is_file():
+        return None
+    held = read_document(path)
+    if held["model"] != model:
+        raise JanusError(
+            f"--out {path}: it holds schedules of {held['model']}, which those of {model} would replace; name another "
+            "file with --out."
+        )
+    for one in [*held["schedules"], *held["front"]]:
+        nats = one.get("divergence")
+        if isinstance(nats, bool) or not isinstance(nats, (int, float)) or not math.isfinite(nats):
+            raise JanusError(f"{path}: {one['name']!r} has {nats!r:.40} where a divergence belongs; {AFRESH}.")
+        if not isinstance(one.get("made", {}), dict):
+            raise JanusError(f"{path}: {one['name']!r} has no command and date where it was made; {AFRESH}.")
+    return held
 
 
 def merge_document(path: Path, new: dict) -> dict:
     """What a file holds with new answers in it.
 
     Answers of the same name give way. So do those of other weights, which say nothing about these, and a front that
-    was judged by other pictures. Fingerprints of all pictures that anything was chosen by are kept.
+    was judged by other pictures. Fingerprints of all pictures that anything was chosen by are kept. No point of the
+    front has the name of a schedule.
 
     Args:
         path: The file, which may not be there yet.
         new: A document of its own: ``model``, ``weights``, ``calibration``, ``schedules`` and ``front``.
+
+    Raises:
+        JanusError: As `held_document`.
     """
-    old = read_document(path) if path.is_file() else None
-    if old is None or any(old.get(key) != new[key] for key in ("model", "weights")):
-        return new | {"schedules": _sorted(new["schedules"]), "front": _fronts(new["front"])}
+    old = held_document(path, new["model"])
+    if old is None or old.get("weights") != new["weights"]:
+        return new | _named(new["schedules"], new["front"])
     names = {one["name"] for one in new["schedules"]}
     kept = [one for one in old["schedules"] if one["name"] not in names]
     before, now = old.get("calibration", {}), new["calibration"]
     alike = before.get("pixels_sha256") == now["pixels_sha256"]
+    # A schedule that is called by its cost stands for itself on the front, and passes other points there.
+    own = [
+        one
+        for one in kept
+        if one.get("like") is None and one.get("made", {}).get("pixels") == now["pixels_sha256"][:16]
+    ]
+    points = [*own, *(old["front"] if alike else []), *new["front"]]
     marks = sorted({*before.get("fingerprints", []), *now["fingerprints"]})
-    return new | {
-        "calibration": now | {"fingerprints": marks},
-        "schedules": _sorted([*kept, *new["schedules"]]),
-        "front": _fronts([*(old["front"] if alike else []), *new["front"]]),
+    return new | {"calibration": now | {"fingerprints": marks}} | _named([*kept, *new["schedules"]], points)
+
+
+def _named(schedules: Sequence[dict], points: Sequence[dict]) -> dict:
+    """Schedules and a front in which every name stands once."""
+    names = {one["name"] for one in schedules}
+    return {
+        "schedules": _sorted(schedules),
+        "front": [point for point in _fronts(points) if point["name"] not in names],
     }
 
 

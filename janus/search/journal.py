@@ -35,13 +35,14 @@ class Journal:
     A line is written in one piece once its batch is answered. What a killed run has torn off at the end is cut away.
     """
 
-    def __init__(self, path: Path | None, about: dict, *, resume: bool = False):
+    def __init__(self, path: Path | None, about: dict, *, resume: bool = False, size: int | None = None):
         """Open a journal.
 
         Args:
             path: Its file; None to keep it in memory.
             about: What its answers depend on: model, weights, pictures. A journal of something else is refused.
             resume: Go on with what is in the file; without, it must not be there.
+            size: Pictures in each batch, so that a line in the file has an answer for each; None where they vary.
 
         Raises:
             JanusError: If the file cannot be used so.
@@ -57,9 +58,9 @@ class Journal:
         elif not resume:
             raise JanusError(f"{path}: a journal is there already; go on from it with --resume, or name another.")
         else:
-            self._read(head)
+            self._read(head, size)
 
-    def _read(self, head: dict) -> None:
+    def _read(self, head: dict, size: int | None) -> None:
         whole, newline, torn = self.path.read_bytes().rpartition(b"\n")
         for at, line in enumerate(whole.decode("utf-8", errors="replace").split("\n"), start=1):
             try:
@@ -69,7 +70,15 @@ class Journal:
                     continue
                 removed = tuple(int(r) for r in entry["removed"])
                 answers = Answers([float(d) for d in entry["divergence"]], [int(b) for b in entry["best"]])
+                for said in answers:
+                    if len(said) != (len(answers.best) if size is None else size):
+                        raise JanusError(
+                            f"{self.path}: line {at} has not an answer for each picture of a batch; remove this line, "
+                            "or name another --journal."
+                        )
                 self._answers[removed, int(entry["batch"])] = answers
+            except JanusError:
+                raise  # a ValueError itself, with its own sentence
             except (ValueError, TypeError, KeyError) as why:
                 raise JanusError(
                     f"{self.path}: line {at} is not one of a journal ({why!r}); name another --journal."
