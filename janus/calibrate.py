@@ -133,7 +133,7 @@ def calibrate(
 
 
 def calibration_pixels(
-    images: ImageSet, preprocess: Preprocess, limit: int, seen: list[str],
+    images: ImageSet, preprocess: Preprocess, limit: int, seen: dict,
     on_skip: Callable[[Skipped], None] = lambda skipped: None,
 ) -> Iterator[np.ndarray]:  # fmt: skip
     """Pictures at the model's size; what cannot be read is left out, and told.
@@ -142,15 +142,16 @@ def calibration_pixels(
         images: Labels are not looked at.
         preprocess: The model's own.
         limit: At most so many.
-        seen: Their fingerprints are put here.
+        seen: What knows them again is put here, for the codebook's ``facts``.
         on_skip: Called with what cannot be read.
     """
     for one in marked_pixels(images, preprocess, limit):
         if isinstance(one, Skipped):
             on_skip(one)
         else:
-            pixels, mark = one.image
-            seen.append(mark)
+            pixels, mark, looks = one.image
+            seen.setdefault("pictures", []).append(mark)
+            seen.setdefault("fingerprints", []).append(looks)
             yield pixels
 
 

@@ -118,6 +118,8 @@ def family_of(name: str, model: str) -> tuple[str, MergeSchedule | None]:
     Raises:
         JanusError: If it is neither.
     """
+    if name == "list":
+        raise JanusError("schedule list: it has no name to be found by; give a family, or a searched schedule's name.")
     return (name, None) if name in FAMILIES else ("list", find_schedule(name, model))
 
 

@@ -8,6 +8,7 @@ import timm
 import torch
 from click.testing import CliRunner
 from pictures import fill
+from PIL import Image
 from safetensors.torch import save_file
 
 from janus.bench.codec import command as bench_codec
@@ -136,14 +137,15 @@ def test_bench_codec_end_to_end(given, tmp_path):
     assert json.loads((tmp_path / "rates" / f"{NAME}.json").read_text())["n"] == 9
 
 
+@pytest.mark.parametrize("ending", ["png", "jpg"])
 @pytest.mark.parametrize("command", [evaluate, bench_codec])
-def test_pictures_that_were_calibrated_on_are_refused(given, tmp_path, command):
-    """Accuracy is not measured on one of them, whatever it is called."""
+def test_pictures_that_were_calibrated_on_are_refused(given, tmp_path, command, ending):
+    """Accuracy is not measured on one of them, whatever it is called and however it was saved again."""
     mixed = shutil.copytree(given / "all", tmp_path / "mixed")
-    (mixed / WNIDS[1] / "other.png").write_bytes((given / "unlabelled" / "n00000001-4.png").read_bytes())
+    Image.open(given / "unlabelled" / "n00000001-4.png").save(mixed / WNIDS[1] / f"other.{ending}", quality=85)
     ways = ("--split", "2", "--codec", "transform1") if command is evaluate else ("--split", "2", "--only", "tokens")
 
-    with pytest.raises(JanusError, match=r"other\.png is one that the codebook of .* was calibrated on; measure"):
+    with pytest.raises(JanusError, match=rf"other\.{ending} is one that the codebook of .* was calibrated on; measure"):
         run(command, *model(given), "--images", mixed, "--codebook", book(given), *ways)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from vits import build
 
+from janus.apart import alike, bits_of, fingerprint
 from janus.arithmetic import multiply_adds
 from janus.data import open_images
 from janus.errors import JanusError
@@ -564,6 +565,18 @@ def test_a_picture_is_known_again(loaded, pictures, tmp_path):
     check_disjoint(pictures.fingerprints, fresh)
     with pytest.raises(JanusError, match=r"1 of 1 pictures to test on are among those for calibration, 0.jpg"):
         check_disjoint(pictures.fingerprints, twin)
+
+
+def test_drawings_on_white_are_told_apart():
+    """Their fingerprints have few bits, so few may differ; the very same drawing is known again."""
+    marks = []
+    for at in (4, 10, 16):
+        drawing = np.full((28, 28), 255, np.uint8)
+        drawing[at : at + 4, at : at + 4] = 0
+        marks.append(fingerprint(Image.fromarray(drawing)))
+    bits = bits_of(marks)
+
+    assert [alike(bits, mark).tolist() for mark in bits] == np.eye(3, dtype=bool).tolist()
 
 
 def test_processes_answer_as_one(tmp_path):

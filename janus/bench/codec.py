@@ -145,11 +145,11 @@ def book_for(
 ) -> Codebook:
     """The codebook: a file, else one calibrated here if there are pictures for it, else the shipped one."""
     if path is None and calibration is not None:
-        seen: list[str] = []
+        seen: dict = {}  # filled while the pictures are read
         pixels = calibration_pixels(open_images(calibration), preprocess, 160, seen)
         return calibrate(
             vit, bar(pixels, total=160, unit="picture", title="calibrate"), name=loaded.name, preprocess=preprocess,
-            splits=splits, facts={"pictures": seen},
+            splits=splits, facts=seen,
         )  # fmt: skip
     return find_codebook(loaded.name, tensors_hash(loaded.model), path)
 

@@ -58,10 +58,11 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
     vit, preprocess = open_vit(loaded.model), preprocess_for(loaded.model, fit)
     chosen = open_images(images)
     wanted = flat(splits) or tuple(split for split in DEFAULT_SPLITS if split < vit.depth)
-    seen: list[str] = []
+    # Filled while the pictures are read.
+    facts: dict = {"set": chosen.facts, "fit": fit}
     skipped: list = []
     pixels = bar(
-        calibration_pixels(chosen, preprocess, limit, seen, skipped.append),
+        calibration_pixels(chosen, preprocess, limit, facts, skipped.append),
         total=limit,
         unit="picture",
         title="calibrate",
@@ -69,7 +70,7 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
     book = calibrate(
         vit, pixels, name=loaded.name, preprocess=preprocess, splits=wanted,
         schedules=schedules(families, (), None, loaded.name) if families else None,
-        facts={"set": chosen.facts, "fit": fit, "pictures": seen},
+        facts=facts,
     )  # fmt: skip
     book.write(out)
     for skip in skipped:

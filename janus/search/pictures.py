@@ -9,13 +9,11 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from janus.apart import alike, bits_of, fingerprint
 from janus.data import ImageSet, Skipped
 from janus.errors import JanusError
 from janus.evaluate import usable
 from janus.preprocess import Preprocess
-
-# Side of a fingerprint, and how many of its side² bits may differ in one picture at two sizes or qualities.
-SIDE, ALIKE = 16, 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +24,7 @@ class Pictures:
         names: Within their set.
         pixels: As the model's preprocessing makes them.
         labels: Their classes; None for each where the set has none.
-        fingerprints: See `fingerprint`.
+        fingerprints: See `janus.apart.fingerprint`.
         facts: Where they come from.
     """
 
@@ -68,16 +66,6 @@ def read_pictures(
     )
 
 
-def fingerprint(image: Image.Image) -> str:
-    """256 bits of a picture, in hexadecimal: where it grows brighter from left to right on a 17 x 16 thumbnail.
-
-    They outlast a change of size, of quality and of proportions, so that a photograph is known again in a set that was
-    made from it.
-    """
-    grey = np.asarray(image.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX), dtype=np.int16)
-    return np.packbits(grey[:, 1:] > grey[:, :-1]).tobytes().hex()
-
-
 def check_disjoint(calibration: Sequence[str], test: Pictures) -> None:
     """Refuse pictures to test on that schedules were chosen by.
 
@@ -90,15 +78,8 @@ def check_disjoint(calibration: Sequence[str], test: Pictures) -> None:
     """
     if not calibration:
         return
-    ours, theirs = (
-        np.array([np.frombuffer(bytes.fromhex(one), np.uint8) for one in marks])
-        for marks in (calibration, test.fingerprints)
-    )
-    common = [
-        name
-        for name, mark in zip(test.names, theirs, strict=True)
-        if (np.bitwise_count(ours ^ mark).sum(axis=1, dtype=int) <= ALIKE).any()
-    ]
+    ours, theirs = bits_of(calibration), bits_of(test.fingerprints)
+    common = [name for name, mark in zip(test.names, theirs, strict=True) if alike(ours, mark).any()]
     if common:
         raise JanusError(
             f"{len(common)} of {len(test)} pictures to test on are among those for calibration, {common[0]} for one: "
