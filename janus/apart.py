@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -17,6 +18,7 @@ from janus.transform import Codebook
 # Side of a fingerprint, how many of its side² bits may differ in one picture at two sizes or qualities, and from how
 # many that are set on: with fewer, as in a drawing on white, other pictures differ in as few.
 SIDE, ALIKE, MANY = 16, 20, 96
+FINGERPRINT = rf"[0-9a-f]{{{SIDE * SIDE // 4}}}"
 
 
 def exact_mark(image: Image.Image) -> str:
@@ -35,7 +37,14 @@ def fingerprint(image: Image.Image) -> str:
 
 
 def bits_of(marks: Sequence[str]) -> UInt8[np.ndarray, "n 32"]:
-    """Fingerprints as bytes."""
+    """Fingerprints as bytes.
+
+    Raises:
+        JanusError: If one is none.
+    """
+    wrong = [mark for mark in marks if not (isinstance(mark, str) and re.fullmatch(FINGERPRINT, mark))]
+    if wrong:
+        raise JanusError(f"{wrong[0]!r:.40} is no fingerprint of a picture: calibrate, or search, again.")
     return np.frombuffer(bytes.fromhex("".join(marks)), np.uint8).reshape(len(marks), SIDE * SIDE // 8)
 
 

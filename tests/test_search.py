@@ -577,6 +577,9 @@ def test_drawings_on_white_are_told_apart():
     bits = bits_of(marks)
 
     assert [alike(bits, mark).tolist() for mark in bits] == np.eye(3, dtype=bool).tolist()
+    assert not alike(bits_of([]), bits[0]).any()
+    with pytest.raises(JanusError, match="'ab' is no fingerprint of a picture"):
+        bits_of([*marks, "ab"])
 
 
 def test_processes_answer_as_one(tmp_path):

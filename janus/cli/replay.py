@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from janus.cli.common import JOBS, check_out, document, emit, records
 from janus.cli.evaluate import NUMBERS, Words
@@ -150,6 +151,9 @@ def command(
     local_ms = float(grids[0].device_ms[0, -1]) if grids else math.nan
     slos = (float(f"{local_ms * SLO_SHARE:.2g}"),) if slos is None else slos
     found = load_traces(list(traces))
+    asked = click.get_current_context().get_parameter_source("rtt_ms") is ParameterSource.COMMANDLINE
+    if asked and all(trace.rtt_ms is not None for trace in found):
+        click.echo(f"janus: --rtt {rtt_ms:g} is not used: every trace here has round trips of its own.", err=True)
     done = sweep(
         found, policies, grids, slos, settings,
         policy_settings=policy_settings, keep_frames=out is not None, jobs=jobs, progress=True,
