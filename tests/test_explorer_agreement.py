@@ -280,6 +280,14 @@ def test_a_fixed_level_in_another_schedule_leaves_as_much_to_compute(made, befor
     assert explorer.state == state
 
 
+def test_images_for_another_model_are_said_to_wait(alone, tmp_path):
+    """The demo model has its own; nothing is ignored without a word."""
+    explorer = Explorer(calibrate=False, live=False, images=tmp_path)
+    assert f"{tmp_path} waits for another model" in explorer.note.value
+    explorer.settle()
+    assert "waits for another model" not in Explorer(calibrate=False, live=False).note.value
+
+
 def test_hover_names_the_picture_that_stands_beside_the_splits(made):
     """And no split below 0; the cut of a picture that is sent lies before the embedding."""
     explorer = made(live=False, question=Question(encoding="raw", uplink_mbps=900.0, split=0))
@@ -288,4 +296,3 @@ def test_hover_names_the_picture_that_stands_beside_the_splits(made):
     assert latency["data"][0]["customdata"][:3] == ["split 0 as JPEG", "split 0 as raw", "split 1"]
     assert "customdata" in latency["data"][0]["hovertemplate"]
     assert tokens["layout"]["shapes"][0]["x0"] == -0.5
-    assert Explorer is type(explorer)

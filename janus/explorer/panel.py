@@ -76,6 +76,9 @@ class Panel(ipywidgets.VBox):
         self.device = Choice("Device", (), None, tooltip="Whose block times stand for the device.", **chosen)
         self.cloud = Choice("Cloud", (), None, tooltip="Whose block times stand for the cloud.", **chosen)
 
+        # The schedule that the level is of.
+        self._fitted = question.family
+
         def other_family() -> None:
             self._keep_compute()
             self.fit(self._bench)

@@ -81,10 +81,10 @@ def note_html(
     elif images:
         own = "procedural images" if source.label else html.escape(images)
         parts.append(f"<b>Measured:</b> live accuracy of {html.escape(source.name)} on {own}.")
+    elif images is not None:
+        parts.append("No labelled images: no live accuracy. Give Explorer(images=FOLDER).")
     if idle:
         parts.append(f"{html.escape(idle)} waits for another model: this one is not shown it.")
-    elif images == "":
-        parts.append("No labelled images: no live accuracy. Give Explorer(images=FOLDER).")
     return " ".join(parts)
 
 

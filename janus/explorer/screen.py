@@ -70,7 +70,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         folder = kept.image_folder()
         self._images, self._given = images or folder, images
         self._fit = fit or ("squash" if images is None and folder else "crop")
-        first = vars(question or Question()) if state is None else states.take_apart(state)
+        first = vars(question or Question()) if not state else states.take_apart(state)
         self._first, self._seed = states.join({"follow": live, "seed": seed} | first), seed
         self._calibrates = calibrate
         self._machines, self._benches = Machines(self._sources[0].name, device, cloud), Benches()
