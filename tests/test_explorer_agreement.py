@@ -53,6 +53,17 @@ def test_measured_points_are_in_every_file_of_the_latencies(made, monkeypatch):
     assert sheet.file("png", explorer._facts())[:4] == b"\x89PNG"
 
 
+def test_a_picture_s_measurement_is_not_that_of_the_jpeg_beside_it(made, monkeypatch):
+    """Both are at split 0; one of them ran."""
+    FakePair(monkeypatch)
+    explorer = made(live=False, question=Question(encoding="raw", uplink_mbps=900.0, split=0))
+    explorer.desk.measure.click()
+    explorer.settle()
+    rows = csv_of(explorer, "latency").query("split == 0").set_index("travels_as")["pair_median_ms"]
+
+    assert rows["raw"] == 21 and rows.isna()["jpeg85"]
+
+
 def test_files_of_the_plan_are_of_the_present_plan_in_the_trace_view_too(made, quick):
     """The figures are not drawn there; a drawing of them is of what is asked now all the same."""
     explorer = opened(made)

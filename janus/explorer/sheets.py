@@ -48,7 +48,10 @@ def sheets_of(stage: Stage, answer: Answer, accuracy: pd.DataFrame, *, label: st
     )
     latency, by_split = answer.latency.drop(columns=UNWANTED), modelled
     if stage.measured is not None:
-        latency = latency.join(_beside(stage.measured).set_index("split"), on="split")
+        beside = _beside(stage.measured).set_index("split")
+        latency = latency.join(beside, on="split")
+        # The picture as JPEG beside one in another encoding was not what ran.
+        latency.loc[answer.latency["position"] < 0, beside.columns] = np.nan
         by_split += f"; pair_…: {stage.measured['word'].iloc[0]} with two processes over a shaped link, tenths and "
         by_split += "median, and what the model says of that pair"
     tables = {
