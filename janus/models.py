@@ -73,6 +73,8 @@ def load_model(name: str, *, pretrained: bool = True, weights: Path | None = Non
         raise JanusError(f"model {name}: {reason}")
     full = full_name(skeleton)
     if weights is not None:
+        if "." not in name:
+            _warn_of_tags(name, full)
         model, found = _from_file(full, skeleton, Path(weights)), Weights(
             source="file", file=Path(weights).name, sha256=file_hash(weights)
         )  # fmt: skip

@@ -62,6 +62,8 @@ def _structure(model: nn.Module) -> str | None:
             return f"block {i} is a {type(block).__name__}, which has no place between attention and MLP to merge at"
         if type(block.attn) is not Attention:
             return f"block {i} attends with {type(block.attn).__name__}, not with plain self-attention"
+        if not (hasattr(block.mlp, "fc1") or hasattr(block.mlp, "fc1_g")) or not hasattr(block.mlp, "fc2"):
+            return f"block {i} has a {type(block.mlp).__name__}, whose work cannot be counted"
     pool = model.attn_pool
     if pool is not None and (type(pool) is not AttentionPoolLatent or pool.pos_embed is not None):
         return f"its pooling {type(pool).__name__} depends on the token grid"

@@ -22,7 +22,8 @@ def outline_groups(
     """The picture with every group of patches filled with its mean colour and outlined.
 
     Args:
-        pixels: The picture at the model's input size, which must be square patches side by side.
+        pixels: The picture at the model's input size: square patches side by side, and perhaps a margin on the right
+            and below that is less than one and that the model does not see either.
         groups: For each patch, row by row, the token that it has gone into; equal numbers are one group.
         scale: Pixels of the result for each pixel of the picture.
 
@@ -31,12 +32,13 @@ def outline_groups(
     """
     height, width, _ = pixels.shape
     side = math.isqrt(height * width // len(groups)) if len(groups) else 0
-    if side < 1 or height % side or width % side or (height // side) * (width // side) != len(groups):
+    if side < 1 or (height // side) * (width // side) != len(groups):
         raise JanusError(
             f"a picture of {height} x {width} pixels is not made of {len(groups)} square patches: give the groups of "
             "this picture's own model."
         )
     rows, columns = height // side, width // side
+    pixels = pixels[: rows * side, : columns * side]
     _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     of_pixel = group.reshape(rows, columns).repeat(side, 0).repeat(side, 1)
     merged = sizes[of_pixel] > 1

@@ -55,12 +55,14 @@ class OpenTimm(OpenViT):
         m, config = self.model, getattr(self.model, "pretrained_cfg", {})
         name = config.get("architecture") or type(m).__name__
         patch, mlp = m.patch_embed.patch_size, m.blocks[0].mlp
+        first = [getattr(mlp, part) for part in ("fc1", "fc1_g", "fc1_x") if hasattr(mlp, part)]
         return ModelGeometry(
             name=f"{name}.{config['tag']}" if config.get("tag") else name,
             depth=self.depth,
             width=self.width,
-            # A gated MLP projects to twice its hidden channels; the mean of both ends gives the right arithmetic.
-            hidden=(mlp.fc1.out_features + mlp.fc2.in_features) // 2,
+            # A gated MLP projects to twice its hidden channels, in one layer or in two; the mean of both ends gives the
+            # right arithmetic.
+            hidden=(sum(part.out_features for part in first) + mlp.fc2.in_features) // 2,
             tokens=self.tokens,
             protected=len(self.protected),
             patch_inputs=m.in_chans * patch[0] * patch[1],

@@ -99,6 +99,16 @@ def test_csv_columns_in_any_order(written):
     assert trace.notes == ("bus.csv: columns note are ignored",)
 
 
+@pytest.mark.parametrize("column", ("-95", "-71.05", "cell 7", "", '"5, north"', "nan"))
+def test_what_is_ignored_may_hold_anything(written, column):
+    """Signal strengths, longitudes, names and gaps stand beside the rates in recorded traces; quotes are understood."""
+    trace = read_trace(written(f'"time_s",other,"uplink_mbps"\n0,{column},5\n1,{column},6\n', "bus.csv"))
+
+    assert trace.uplink_mbps.tolist() == [5, 6]
+    with pytest.raises(JanusError, match="line 3: 2 entries instead of 3"):
+        read_trace(written("time_s,other,uplink_mbps\n0,1,5\n1,6\n"))
+
+
 FOUR_LINES = """
 ####
 Run 1

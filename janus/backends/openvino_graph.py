@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import threading
 import warnings
@@ -43,8 +44,11 @@ class OpenVino(Backend):
         self.compiled = 0
         self._bf16, self._core = bf16, open_core()
         # What a compiled part depends on, beside the part.
-        about = {"weights": key, "backend": self.name, "threads": self.threads, "openvino": ov.__version__,
-                 "capabilities": sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"))}  # fmt: skip
+        about = {
+            "weights": key, "model": described(vit), "backend": self.name, "threads": self.threads,
+            "openvino": ov.__version__,
+            "capabilities": sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+        }  # fmt: skip
         self._store = None if key is None else Store(about)
 
     @property
@@ -115,6 +119,14 @@ class OpenVino(Backend):
             return answer_of(part, self.vit, out)
 
         return run
+
+
+def described(vit: OpenViT) -> str:
+    """What a model computes beside its weights, such as its activation, as a hash; two may share their weights."""
+    model = vit.model
+    heads = [module.num_heads for module in model.modules() if hasattr(module, "num_heads")]
+    about = (repr(model), heads, getattr(model, "global_pool", ""), str(getattr(model, "config", "")))
+    return hashlib.sha256(repr(about).encode()).hexdigest()
 
 
 def open_core() -> ov.Core:

@@ -50,6 +50,8 @@ def convert(source: Path, out: Path) -> list[dict]:
 
     if not source.is_dir():
         raise JanusError(f"{source}: this folder does not exist; see `janus fetch traces` for where to get one.")
+    if out.resolve() == source.resolve():
+        raise JanusError(f"--out {out}: is the folder itself, whose files would be overwritten; name another.")
     found = read_traces(source, direction=None)
     make_folder(out)
     results, taken = [], set()

@@ -133,6 +133,10 @@ def command(
     at_device, at_cloud = (find_profile(spec, model, geometry) for spec in (device, cloud))
     at_device = slowed(at_device, slower)
     table = load_accuracy(accuracy) if accuracy else None
+    if table is not None and "." in model and "." in table.model and table.model != model:
+        raise JanusError(
+            f"--accuracy {accuracy}: is of {table.model}, not of {model}; give that --model, or another table."
+        )
     family, listed = family_of(schedule, model)
     measured_rates = find_rates(rates, at_device.model) if rates else None
     if policies is None:

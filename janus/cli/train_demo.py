@@ -33,6 +33,7 @@ def command(work, out, recipe_name, seed, torch_device, threads, workers, as_jso
         raise JanusError(f"--out {out}: give a .safetensors file in a folder that exists.")
     import torch
 
+    from janus.profiling import check_torch_device
     from janus.training import RECIPES, train
     from janus.training.export import export
 
@@ -41,6 +42,7 @@ def command(work, out, recipe_name, seed, torch_device, threads, workers, as_jso
     recipe = RECIPES[recipe_name]
     if torch_device == "auto":
         torch_device = "cuda" if torch.cuda.is_available() else "cpu"
+    check_torch_device(torch_device)
     if threads:
         torch.set_num_threads(threads)
     stop = threading.Event()

@@ -17,7 +17,7 @@ from janus.clips.frames import read_frames
 from janus.clips.resize import ClipPreprocess
 from janus.data import Skipped
 from janus.data.pictures import SEED, spread
-from janus.data.records import label_column
+from janus.data.records import by_table, label_column
 from janus.data.sets import find_manifest, local_table, whole_table
 from janus.data.source import NAME, TABLES
 from janus.errors import JanusError
@@ -248,7 +248,7 @@ def _table_set(table: Any, names: tuple[str, ...], facts: dict) -> ClipSet:
             video = row[column]
             name = Path(video["path"]).name if video.get("path") else f"#{i}"
             source = Path(video["path"]) if video.get("bytes") is None else partial(_bytes, video["bytes"])
-            yield ClipEntry(name, meaning[row[labels]] if labels else None, source)
+            yield ClipEntry(name, by_table(row[labels], table=meaning, where=where) if labels else None, source)
 
     return ClipSet(
         name=facts["images"],

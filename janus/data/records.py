@@ -53,18 +53,18 @@ def label_reader(features, column: str | None, classes: int, where: str) -> Call
         raise JanusError(f"{where}: none of its columns ({', '.join(features)}) holds labels; give a labelled set.")
     feature = features[column]
     if isinstance(feature, datasets.ClassLabel):
-        return partial(_by_table, table=class_indices(feature.names, classes, where), where=where)
+        return partial(by_table, table=class_indices(feature.names, classes, where), where=where)
     if "int" in feature.dtype:
         warnings.warn(
             f"{where}: its labels are bare numbers; they are taken to count the model's {classes} classes.",
             JanusWarning,
             stacklevel=3,
         )
-        return partial(_by_table, table=list(range(classes)), where=where)
+        return partial(by_table, table=list(range(classes)), where=where)
     return partial(_by_name, classes=classes, where=where)
 
 
-def _by_table(raw: int, *, table: list[int], where: str) -> int:
+def by_table(raw: int, *, table: list[int], where: str) -> int:
     if raw is None or raw < 0:
         raise JanusError(f"{where}: this split has no labels; choose another with NAME:SPLIT.")
     if raw >= len(table):

@@ -25,7 +25,9 @@ def default_levels(family: str, geometry: ModelGeometry, count: int = DEFAULT_LE
     else:
         levels = [math.floor(highest * i / max(count - 1, 1) * 1e4) / 1e4 for i in range(count)]
     return tuple(
-        float(level) for level in levels if not geometry.plan(MergeSchedule(family=family, level=float(level))).clipped
+        float(level)
+        for level in dict.fromkeys(levels)
+        if not geometry.plan(MergeSchedule(family=family, level=float(level))).clipped
     )
 
 

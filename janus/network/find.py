@@ -18,6 +18,7 @@ from janus.network.trace import Trace
 SHIPPED_PREFIX = "generated-"
 # As long as those that are shipped.
 FRESH_S = 300.0
+SEED_DIGITS = 18
 
 
 def shipped_names() -> list[str]:
@@ -118,9 +119,10 @@ def fresh_trace(kind: str, seed: str) -> Trace:
     Raises:
         JanusError: If the seed is no whole number.
     """
-    if not seed.isdecimal():
+    if not seed.isdecimal() or len(seed) > SEED_DIGITS:
         raise JanusError(
-            f"trace {kind}@{seed}: the seed {seed!r} is no whole number of 0 or more; write one, as in {kind}@7."
+            f"trace {kind}@{seed:.40}: the seed {seed!r:.40} is no whole number of 0 or more, or too long a one; write "
+            f"one, as in {kind}@7."
         )
     network, mobility = kind.split("-")
     made = generate_trace(network, mobility, FRESH_S, int(seed))

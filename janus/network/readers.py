@@ -15,7 +15,7 @@ import numpy as np
 from janus.errors import JanusError, JanusWarning
 from janus.network.catalogue import recognise
 from janus.network.runs import STEP_S, join_runs, looks_like_runs, parse_runs
-from janus.network.text import check_increasing, fault, read_lines, split_fields, table
+from janus.network.text import check_increasing, fault, read_lines, split_fields, table, wanted_columns
 from janus.network.trace import DIRECTIONS, KINDS, MAX_STEPS, Trace
 from janus.units import bytes_per_ms_to_mbps, ms_to_s, s_to_ms
 
@@ -194,11 +194,12 @@ def read_csv(path: Path, lines: list[str]) -> Steps:
             fault(path, header + 1, f"the header has {names.count(wanted)} columns {wanted}", "give it exactly one")
     if header + 1 == len(lines):
         fault(path, header + 1, "no row after the header", "add at least two")
-    values = table(path, lines, header + 1, names)
-    order = [names.index(wanted) for wanted in ("time_s", "uplink_mbps", "rtt_ms") if wanted in names]
-    ignored = [name for name in names if name not in ("time_s", "uplink_mbps", "rtt_ms")]
+    order = [name for name in ["time_s", "uplink_mbps", "rtt_ms"] if name in names]
+    ignored = [name for name in names if name not in order]
     notes = (f"{path.name}: columns {', '.join(ignored)} are ignored",) if ignored else ()
-    return steps_of(path, values[:, order], header + 1, facts, notes)
+    # What is ignored may be text, missing or below 0, as signal strengths and longitudes are.
+    values = table(path, wanted_columns(path, lines, header + 1, names, order), header + 1, order)
+    return steps_of(path, values, header + 1, facts, notes)
 
 
 def check_fact(path: Path, line: int, key: str, value: str) -> str:

@@ -135,6 +135,8 @@ def join_runs(runs: Iterable[Run]) -> tuple[np.ndarray, tuple[str, ...]]:
     for run in runs:
         mbps, note = run.mbps()
         parts.append(mbps)
+        if sum(map(len, parts)) > MAX_STEPS:
+            fault(run.path, run.line, f"the runs up to this one take over {MAX_STEPS} slots", "cut the file into parts")
         notes += [note] if note else []
     if len(runs) > 1:
         notes.append(f"{len(runs)} runs joined, one after the other")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import stat
 from pathlib import Path
@@ -61,8 +62,28 @@ def read_lines(path: Path | str) -> list[str]:
 
 
 def split_fields(line: str) -> list[str]:
-    """Fields between commas where there are any, else between blanks."""
-    return [field.strip() for field in line.split(",")] if "," in line else line.split()
+    """Fields between commas where there are any, else between blanks; quotes around one are gone."""
+    fields = line.split(",") if "," in line else line.split()
+    if '"' in line and "," in line:
+        fields = next(csv.reader([line], skipinitialspace=True), [])
+    return [field.strip().strip('"') for field in fields]
+
+
+def wanted_columns(path: Path, lines: list[str], start: int, names: list[str], wanted: list[str]) -> list[str]:
+    """The same lines with the wanted columns alone from ``start`` on; the others may hold anything.
+
+    Raises:
+        JanusError: If a line has more or fewer fields than the header has names.
+    """
+    places = [names.index(name) for name in wanted]
+    kept = lines[:start]
+    for number, line in enumerate(lines[start:], start=start + 1):
+        fields = split_fields(line)
+        if line.strip() and len(fields) != len(names):
+            what = f"{len(fields)} entries instead of {len(names)} ({', '.join(names)})"
+            fault(path, number, what, "fill in what is missing, or remove the line")
+        kept.append(",".join(fields[place] for place in places) if line.strip() else "")
+    return kept
 
 
 def numbers(path: Path, line: int, fields: list[str]) -> np.ndarray:

@@ -255,6 +255,7 @@ class Trace:
         if not (math.isfinite(duration_s) and duration_s > 0):
             raise JanusError(f"trace {self.name}: duration_s {duration_s} must be finite and more than 0.")
         rounds = math.ceil(duration_s / self.duration_s)
+        rounds += rounds * self.duration_s < duration_s  # by rounding
         if rounds * len(self) > MAX_STEPS:
             raise JanusError(f"trace {self.name}: {duration_s:g} s would take over {MAX_STEPS} steps; ask for less.")
         starts = np.repeat(np.arange(rounds) * self.duration_s, len(self))

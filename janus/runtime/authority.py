@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -100,12 +101,11 @@ def _san(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         pass
-    try:
-        return x509.DNSName(name)
-    except ValueError as why:
+    if not re.fullmatch(r"(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", name):
         raise JanusError(
-            f"host {name!r} is neither an address nor an ASCII name: write it as devices call it."
-        ) from why
+            f"host {name!r} is neither an address nor an ASCII name: write it as devices call it, without a port."
+        )
+    return x509.DNSName(name)
 
 
 def _pem(certificate: x509.Certificate) -> bytes:

@@ -170,7 +170,7 @@ def obey(commands: dict[str, Callable[..., dict | None]]) -> None:
         commands: By name; each gets the line's other fields as keyword arguments.
     """
     parent = os.getppid()
-    pending = b""
+    pending: list[bytes] = []
     stdin = sys.stdin.fileno()
     while os.getppid() == parent:
         if not select.select([stdin], [], [], PARENT_CHECK_S)[0]:
@@ -178,7 +178,11 @@ def obey(commands: dict[str, Callable[..., dict | None]]) -> None:
         data = os.read(stdin, 65536)
         if not data:
             return
-        *lines, pending = (pending + data).split(b"\n")
+        pending.append(data)
+        if b"\n" not in data:
+            continue  # a long trace comes in thousands of pieces
+        *lines, rest = b"".join(pending).split(b"\n")
+        pending = [rest]
         for line in lines:
             facts = json.loads(line)
             name = facts.pop("do")

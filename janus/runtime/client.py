@@ -27,6 +27,8 @@ REASONS = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: "cloud busy",
 }
 # The other end is not there or does not answer; anything else it said itself.
+# By how much the clocks of two machines may differ over one call.
+SLACK_MS = 1000.0
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -153,6 +155,10 @@ class Call(Pending):
             raise CallFailed(grpc.StatusCode.DATA_LOSS, "the answer's shape is not that of the question")
         logits = np.frombuffer(reply.logits, "<f4").reshape(batch, classes)
         timing = reply.timing
+        parts = (timing.total_ms, timing.queue_ms, timing.decode_ms, timing.compute_ms, timing.encode_ms)
+        # What the way took is what is left of the whole: nonsense here would spoil the estimate of the bandwidth.
+        if not all(0 <= part <= self.took_ms + SLACK_MS for part in parts):
+            raise CallFailed(grpc.StatusCode.DATA_LOSS, "the cloud's own timing cannot be that of this call")
         return Answer(
             logits=logits, total_ms=self.took_ms, queue_ms=timing.queue_ms,
             decode_ms=timing.decode_ms, compute_ms=timing.compute_ms, encode_ms=timing.encode_ms,

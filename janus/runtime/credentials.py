@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ def split_address(address: str) -> tuple[str, int]:
     """
     host, colon, port = address.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
-    if not colon or not bare or not (port.isascii() and port.isdigit()) or int(port) > 65535 or (
+    if not colon or not bare or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535 or (
         ":" in bare and bare == host
     ):  # fmt: skip
         raise JanusError(

@@ -27,19 +27,22 @@ class Lane:
     Args:
         trace: Its rate, from `start` on; repeated at its end.
         delay_ms: One-way delay; None for half the trace's round trip, 0 where the trace knows none.
+        delay_trace: Another trace whose round trip it is half of.
         slowdown: Wall-clock seconds for one second of the trace.
 
     Raises:
         JanusError: If the trace carries nothing at all, or the delay or the slowdown is out of range.
     """
 
-    def __init__(self, trace: Trace, *, delay_ms: float | None = None, slowdown: float = 1.0):
+    def __init__(
+        self, trace: Trace, *, delay_ms: float | None = None, delay_trace: Trace | None = None, slowdown: float = 1.0
+    ):  # fmt: skip
         if delay_ms is not None and not 0 <= delay_ms < 1e6:
             raise JanusError(f"delay_ms {delay_ms:g} is out of range: give 0 or more, one way.")
         if not 1 <= slowdown <= 1e6:
             raise JanusError(f"slowdown {slowdown:g} is out of range: give a factor of 1 or more.")
         self.trace, self.slowdown = trace, slowdown
-        self._delay_ms = delay_ms
+        self._delay_ms, self._delay_trace = delay_ms, delay_trace or trace
         self._round_bytes = trace.capacity_bytes(0.0, trace.duration_s)
         if self._round_bytes < MIN_BYTES_PER_ROUND:
             raise JanusError(f"trace {trace.name}: it carries nothing at all; choose another trace.")
@@ -70,8 +73,8 @@ class Lane:
         rate = mbps_to_bytes_per_ms(self.trace.mbps_at(self._on_trace(max(now_s, self._free_s)))) / self.slowdown
         return int(min(max(rate * CHUNK_MS, MIN_CHUNK), MAX_CHUNK))
 
-    def _on_trace(self, moment_s: float) -> float:
-        return ((moment_s - self._origin_s) / self.slowdown) % self.trace.duration_s
+    def _on_trace(self, moment_s: float, trace: Trace | None = None) -> float:
+        return ((moment_s - self._origin_s) / self.slowdown) % (trace or self.trace).duration_s
 
     def _departure(self, begin_s: float, size_bytes: float) -> float:
         """When ``size_bytes`` that enter a free bottleneck at ``begin_s`` are through."""
@@ -87,7 +90,8 @@ class Lane:
     def _delay_s(self, moment_s: float) -> float:
         ms = self._delay_ms
         if ms is None:
-            rtt = self.trace.rtt_at(self._on_trace(moment_s)) if self.trace.rtt_ms is not None else 0.0
+            known = self._delay_trace
+            rtt = known.rtt_at(self._on_trace(moment_s, known)) if known.rtt_ms is not None else 0.0
             ms = rtt / 2
         return ms_to_s(ms) * self.slowdown
 

@@ -14,8 +14,6 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-
 from janus.errors import JanusError
 from janus.network import Trace
 from janus.runtime.credentials import join_address, split_address
@@ -53,17 +51,14 @@ class LinkSettings:
     def lanes(self) -> tuple[Lane, Lane]:
         """Uplink and downlink."""
         back = self.downlink or Trace.constant(self.downlink_mbps)
-        delay_ms = self.delay_ms
-        if delay_ms is None and self.downlink is None and self.uplink.rtt_ms is not None:
-            # The way back has no trace of its own, but the uplink's round trip is half its own.
-            back = Trace(
-                name=back.name, time_s=self.uplink.time_s, uplink_mbps=np.full(len(self.uplink), self.downlink_mbps),
-                rtt_ms=self.uplink.rtt_ms, duration_s=self.uplink.duration_s, kind="constant",
-            )  # fmt: skip
+        # Where the way back knows no round trip, half of the uplink's is its own.
         return (
-            Lane(self.uplink, delay_ms=delay_ms, slowdown=self.slowdown),
-            Lane(back, delay_ms=delay_ms, slowdown=self.slowdown),
-        )
+            Lane(self.uplink, delay_ms=self.delay_ms, slowdown=self.slowdown),
+            Lane(
+                back, delay_ms=self.delay_ms, delay_trace=self.uplink if back.rtt_ms is None else None,
+                slowdown=self.slowdown,
+            ),
+        )  # fmt: skip
 
 
 class Link:

@@ -34,6 +34,8 @@ LATE = ("queue", "drop")
 ROUNDING_MS = 1e-6
 # Eleven days at ten frames a second; more is a mistake, and would not fit into memory.
 MAX_FRAMES = 10_000_000
+# Of a closed loop that nobody has limited, some gigabytes.
+MAX_LOOP = 2_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +151,11 @@ class Run:
         now_s, frame = 0.0, 0
         most = self.settings.frames or math.inf
         while now_s < self.end_s and frame < most:
+            if frame >= (MAX_FRAMES if self.settings.frames else MAX_LOOP):
+                raise JanusError(
+                    f"a closed loop over {self.end_s:g} s has more than {frame:,} frames: give fewer with frames, or a "
+                    "shorter duration."
+                )
             row, outcome = self._frame(frame, now_s, now_s)
             yield row
             now_s += ms_to_s(outcome.free_ms)

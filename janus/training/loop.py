@@ -72,7 +72,10 @@ def train(
     Raises:
         JanusError: If ``work`` holds the state of another recipe or seed.
     """
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except OSError as why:
+        raise JanusError(f"--work {work}: cannot be a folder ({why.strerror}); name another.") from why
     run = _Run(recipe, work / STATE, seed, torch_device, workers, stop or threading.Event(), tell)
     while run.stage < len(recipe.stages) and not run.stop.is_set():
         run.finish_stage(recipe.stages[run.stage])
