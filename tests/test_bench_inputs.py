@@ -99,6 +99,7 @@ def test_other_commands_refuse_what_they_would_not_use(capsys, tmp_path):
     """A model without stored accuracies, the demo's weights at random."""
     said = refused(capsys, "bench", "policies", "--model", "nosuch", "--trace", "5g-driving")
     assert "--model nosuch: no accuracies of it are stored; choose one of deit_tiny" in said
+    assert "level -1.0 is out of range" in refused(capsys, "bench", "exact", "--level", "-1")
     replay = ("replay", "--trace", "5g-driving", "--schedule", "list")
     assert "schedule list: it has no name" in refused(capsys, *replay)
     random = ("--model", "demo", "--random", "--images", "demo:train", "--out", str(tmp_path / "a.safetensors"))

@@ -63,7 +63,8 @@ def test_patches_that_do_not_fill_the_picture_are_outlined():
 
 def test_two_models_with_the_same_weights_are_told_apart_in_the_cache_of_compiled_parts():
     """Their activation is not in their tensors."""
-    described = pytest.importorskip("janus.backends.openvino_graph").described
+    from janus.backends.openvino_graph import described  # brings OpenVINO
+
     one, other = (
         open_vit(timm.create_model("test_vit", act_layer=act).eval()) for act in (nn.GELU, nn.SiLU)
     )  # fmt: skip

@@ -17,7 +17,7 @@ from janus.apart import unseen_pixels
 from janus.bench.rate_file import save_rates
 from janus.bench.ways import LZW, Grid, Tally, measure_batch, ways_of
 from janus.calibrate import calibrate, calibration_pixels
-from janus.cli.common import check_out, document, emit, make_folder
+from janus.cli.common import check_out, document, emit, make_folder, tell_skip
 from janus.cli.evaluate import Numbers, flat, schedules
 from janus.data import ImageSet, Skipped, open_images
 from janus.equal import Measured, best_ratio, ratio_interval
@@ -191,8 +191,7 @@ def batches(
     found = []
     for one in bar(unseen, total=total, unit="picture", title="read"):
         if isinstance(one, Skipped):
-            click.echo(f"janus: skipped {one.file}: {one.reason}", err=True)
-            skipped.append({"file": one.file, "reason": one.reason})
+            skipped.append(tell_skip(one))
         else:
             found.append((one.image, one.label))
     if not found:

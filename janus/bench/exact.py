@@ -21,6 +21,7 @@ from janus.runtime.fixed import FixedPlan
 from janus.runtime.local import LocalCompute
 from janus.runtime.pair import LocalPair
 from janus.runtime.runs import prepare
+from janus.schedule import MergeSchedule
 from janus.split import Plan
 
 FAMILY = "declining"
@@ -44,6 +45,8 @@ def command(name, weights, images, limit, levels, codec, threads, as_json, out):
     The picture travels as raw pixels at split 0. Exits with 1 if an answer differs.
     """
     check_out(out)
+    for level in levels:
+        MergeSchedule(family=FAMILY, level=level)  # one that does not exist is refused before the pair is started
     model = load_model(name, weights=weights, pretrained=False).model
     rows = []
     with LocalPair(model, trace=FAST_MBPS, delay_ms=0.0, device_threads=threads, cloud_threads=threads) as pair:

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from janus.cli.common import JOBS, check_out, document, emit
-from janus.cli.search import FILE, stoppable, tell_skip
-from janus.data import Skipped, open_images
+from janus.cli.common import JOBS, check_out, document, emit, tell_skip
+from janus.cli.search import FILE, stoppable
+from janus.data import open_images
 from janus.errors import JanusError
 from janus.evaluate import check_labels
 from janus.files import read_json
@@ -105,7 +105,7 @@ def command(
     Refused if a picture to test on is among those that the schedules were chosen by.
     """
     check_out(out)
-    check_out(journal)
+    check_out(journal, "--journal")
     if add and out is None:
         raise JanusError("--add keeps what a file holds: name it with --out.")
     before = results_of(out) if add and out is not None and out.is_file() else None
@@ -126,13 +126,8 @@ def command(
     searched = [one for one in searched if not names or one.name in names]
     chosen = open_images(images, classes=geometry.classes)
     check_labels(vit, chosen)
-    skipped: list[Skipped] = []
-
-    def told(skip: Skipped) -> None:
-        skipped.append(skip)
-        tell_skip(skip)
-
-    pictures = read_pictures(chosen, preprocess, limit=limit, on_skip=told)
+    skipped: list[dict] = []
+    pictures = read_pictures(chosen, preprocess, limit=limit, on_skip=lambda skip: skipped.append(tell_skip(skip)))
     if before is not None:
         check_same(out, before["provenance"], {**pictures.facts, "n": len(pictures), "fit": fit})
     marks = held.get("calibration", {}).get("fingerprints", [])
@@ -154,7 +149,7 @@ def command(
             sys.exit(130)
     doc = document(
         [{"model": loaded.name} | row for row in rows],
-        [{"file": skip.file, "reason": skip.reason} for skip in skipped],
+        skipped,
         model=loaded.name, weights=loaded.weights.facts(), **pictures.facts, n=len(pictures), fit=fit,
         calibration={key: value for key, value in held["calibration"].items() if key != "fingerprints"},
         intervals="top-1: Wilson; paired difference: Tango's score interval, p of McNemar's exact test",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from janus import demo
-from janus.cli.common import check_out, document, emit
+from janus.cli.common import check_out, document, emit, tell_skip
 from janus.cli.evaluate import Numbers, flat
 from janus.errors import JanusError
 
@@ -60,21 +60,15 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
     wanted = flat(splits) or tuple(split for split in DEFAULT_SPLITS if split < vit.depth)
     # Filled while the pictures are read.
     facts: dict = {"set": chosen.facts, "fit": fit}
-    skipped: list = []
-    pixels = bar(
-        calibration_pixels(chosen, preprocess, limit, facts, skipped.append),
-        total=limit,
-        unit="picture",
-        title="calibrate",
-    )
+    skipped: list[dict] = []
+    read = calibration_pixels(chosen, preprocess, limit, facts, lambda skip: skipped.append(tell_skip(skip)))
+    pixels = bar(read, total=limit, unit="picture", title="calibrate")
     book = calibrate(
         vit, pixels, name=loaded.name, preprocess=preprocess, splits=wanted,
         schedules=schedules(families, (), None, loaded.name) if families else None,
         facts=facts,
     )  # fmt: skip
     book.write(out)
-    for skip in skipped:
-        click.echo(f"janus: skipped {skip.file}: {skip.reason}", err=True)
     row = {
         "file": str(out), "bytes": len(book.data), "sha256": book.digest.hex(), "splits": list(book.splits),
         "pictures": book.facts["images"], "schedules": book.facts["schedules"],
@@ -85,5 +79,4 @@ def command(name, weights, at_random, images, limit, splits, families, fit, thre
             f"{out}: {row['bytes'] / 1000:.0f} kB for splits {splits} of {book.model}, from {row['pictures']} "
             f"pictures; SHA-256 {row['sha256']}"
         )
-    left_out = [{"file": skip.file, "reason": skip.reason} for skip in skipped]
-    emit(document([row], left_out, model=loaded.name, weights=loaded.weights.facts(), fit=fit), as_json=as_json)
+    emit(document([row], skipped, model=loaded.name, weights=loaded.weights.facts(), fit=fit), as_json=as_json)

@@ -41,7 +41,7 @@ class Jobs(click.ParamType):
 JOBS = Jobs()
 
 
-def check_out(out: Path | None) -> None:
+def check_out(out: Path | None, option: str = "--out") -> None:
     """Refuse a place that cannot be written before the work, not after it.
 
     Raises:
@@ -50,11 +50,17 @@ def check_out(out: Path | None) -> None:
     if out is None:
         return
     if not os.path.isdir(out.absolute().parent):
-        raise JanusError(f"--out {out}: the folder {out.parent} does not exist; make it first or choose another.")
+        raise JanusError(f"{option} {out}: the folder {out.parent} does not exist; make it first or choose another.")
     if os.path.isdir(out):
-        raise JanusError(f"--out {out}: this is a folder; name a file in it.")
+        raise JanusError(f"{option} {out}: this is a folder; name a file in it.")
     if not os.access(out.absolute().parent, os.W_OK):
-        raise JanusError(f"--out {out}: the folder {out.parent} may not be written; choose another.")
+        raise JanusError(f"{option} {out}: the folder {out.parent} may not be written; choose another.")
+
+
+def tell_skip(skip) -> dict[str, str]:
+    """Say that something could not be read; what `document` has of it."""
+    print(f"janus: skipped {skip.file}: {skip.reason}", file=sys.stderr)
+    return {"file": skip.file, "reason": skip.reason}
 
 
 def make_folder(out: Path) -> None:

@@ -106,6 +106,7 @@ def command(addresses, name, weights, images, fit, policy, split, level, slo_ms,
     loaded = load_model(name, weights=weights)
     family, listed = family_of(schedule, loaded.name)
     plans = GridSettings(family=family, listed=listed, codec=codec, encoding=encoding)
+    plans.schedule(level or 0.0)  # one that does not exist is refused now, not when the cloud is there
     half = open_half(loaded.model.to(check_torch_device(torch_device)), loaded.name, fit=fit, codebook=codebook)
     half = with_backend(half, backend, lambda note: click.echo(note, err=True))
     fixed = None if split is None else Plan(level=level or 0.0, split=split)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from janus.cli.common import JOBS, check_out, document, emit
+from janus.cli.common import JOBS, check_out, document, emit, tell_skip
 from janus.cli.evaluate import NUMBERS, Numbers, Words
 from janus.errors import JanusError
 from janus.progress import bar
@@ -68,7 +68,7 @@ def command(
     that it was chosen by: `janus bench schedules` refuses that.
     """
     check_out(out)
-    check_journal(journal)
+    check_out(journal, "--journal")
     from janus.data import open_images
     from janus.data.cache import cache_folder
     from janus.models import load_model
@@ -98,13 +98,10 @@ def command(
     out = out or schedules_file(loaded.name)
     held_document(out, loaded.name)  # refused now, not after the first answer
     journal = journal or cache_folder("search") / f"{loaded.name.replace('/', '--')}.jsonl"
-    skipped = []
-
-    def told(skip) -> None:
-        skipped.append({"file": skip.file, "reason": skip.reason})
-        tell_skip(skip)
-
-    pictures = read_pictures(open_images(images), preprocess, limit=limit, on_skip=told)
+    skipped: list[dict] = []
+    pictures = read_pictures(
+        open_images(images), preprocess, limit=limit, on_skip=lambda skip: skipped.append(tell_skip(skip))
+    )
     if test_images is not None:
         check_disjoint(pictures.fingerprints, read_pictures(open_images(test_images), preprocess))
     effort = Effort(shapes=shapes, neighbours=neighbours, margin=margin, seed=seed)
@@ -143,18 +140,6 @@ def command(
             sys.exit(130)
     emit(document(entries, skipped, model=loaded.name, weights=loaded.weights.facts(), out=str(out), **vars(effort)),
          as_json=as_json)  # fmt: skip
-
-
-def check_journal(journal: Path | None) -> None:
-    """`check_out` for the option --journal.
-
-    Raises:
-        JanusError: If it cannot be written there.
-    """
-    try:
-        check_out(journal)
-    except JanusError as why:
-        raise JanusError(str(why).replace("--out", "--journal", 1)) from why
 
 
 def read_budgets(
@@ -217,11 +202,6 @@ def stoppable():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def tell_skip(skip) -> None:
-    """Say that a picture was left out."""
-    print(f"janus: skipped {skip.file}: {skip.reason}", file=sys.stderr)
 
 
 def line(row: dict) -> str:

@@ -56,10 +56,8 @@ class GridSettings:
     encode_factor: float = 1.0
 
     def __post_init__(self) -> None:
-        if any(level < 0 for level in self.levels):
-            raise JanusError(f"level {min(self.levels):g} is out of range: give a number of 0 or more, 0 for none.")
-        if list(self.levels) != sorted(set(self.levels)):
-            raise JanusError(f"levels {list(self.levels)} must rise.")
+        if list(self.levels) != sorted(set(self.levels)) or (self.levels and self.levels[0] < 0):
+            raise JanusError(f"levels {list(self.levels)} must rise and be 0 or more.")
         if not 0 < self.encode_factor < math.inf:
             raise JanusError(f"encode_factor {self.encode_factor} must be finite and above 0.")
         if not 0 < self.downlink_mbps < math.inf or self.answer_bytes < 0:

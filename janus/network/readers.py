@@ -197,9 +197,10 @@ def read_csv(path: Path, lines: list[str]) -> Steps:
     order = [name for name in ["time_s", "uplink_mbps", "rtt_ms"] if name in names]
     ignored = [name for name in names if name not in order]
     notes = (f"{path.name}: columns {', '.join(ignored)} are ignored",) if ignored else ()
-    # What is ignored may be text, missing or below 0, as signal strengths and longitudes are.
-    values = table(path, wanted_columns(path, lines, header + 1, names, order), header + 1, order)
-    return steps_of(path, values, header + 1, facts, notes)
+    if names != order or '"' in lines[header]:
+        # What is ignored may be text, missing or below 0, as signal strengths and longitudes are.
+        lines = wanted_columns(path, lines, header + 1, names, order)
+    return steps_of(path, table(path, lines, header + 1, order), header + 1, facts, notes)
 
 
 def check_fact(path: Path, line: int, key: str, value: str) -> str:

@@ -131,11 +131,12 @@ def drop_repeats(runs: Iterable[Run]) -> tuple[list[Run], list[str]]:
 def join_runs(runs: Iterable[Run]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Mbit/s of all runs, one after the other in slots of 0.1 s, and what there is to say about it."""
     runs, notes = drop_repeats(runs)
-    parts = []
+    parts, slots = [], 0
     for run in runs:
         mbps, note = run.mbps()
         parts.append(mbps)
-        if sum(map(len, parts)) > MAX_STEPS:
+        slots += len(mbps)
+        if slots > MAX_STEPS:
             fault(run.path, run.line, f"the runs up to this one take over {MAX_STEPS} slots", "cut the file into parts")
         notes += [note] if note else []
     if len(runs) > 1:

@@ -187,7 +187,7 @@ def _left_free(answer: Answer) -> str:
     level = int(meets.argmax())
     at = int(times[level].argmin())
     plan = f"{_where(answer, answer.candidates[at])} {_at(answer, grid.levels[level])}"
-    return f"Left to choose by itself, Janus would {plan}, in {ms(float(times[level, at]))}."
+    return f"Left to choose by itself, Janus would {plan}: modelled {ms(float(times[level, at]))}."
 
 
 def _even(answer: Answer, level: float) -> str:
