@@ -63,9 +63,11 @@ $(BIN)/pip:
 $(FOR_LAB): | $(BIN)/pip
 	$(BIN)/python -m pip install --editable .
 	$(BIN)/python -m janus.mend
+	$(BIN)/python -m janus.explorer.library
 	@touch $@
 
 $(FOR_TEST): | $(BIN)/pip
 	$(BIN)/python -m pip install --editable '.[dev]'
 	$(BIN)/python -m janus.mend
+	$(BIN)/python -m janus.explorer.library
 	@touch $@ $(FOR_LAB)

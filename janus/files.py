@@ -25,6 +25,15 @@ def data_folder(*parts: str) -> Path:
     return folder
 
 
+def cache_folder(*parts: str) -> Path:
+    """A folder below ``$JANUS_CACHE``, or ``janus`` in the user's cache. Made if it is not there."""
+    root = os.environ.get("JANUS_CACHE")
+    base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "janus"
+    folder = base.joinpath(*parts)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def parse_json(text: str):
     """A JSON document; a key that stands twice in one object is refused, where Python would take the last.
 

@@ -12,7 +12,6 @@ import tempfile
 from pathlib import Path
 
 from lab_harness import FLAGS, Book, LabServer, find_chromium
-from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import sync_playwright
 from workbench_page import NOT_BUSY, button, control, menu, restore, says, settled
@@ -59,8 +58,8 @@ class Reel:
         """All frames in one size, with what is said below them."""
         width = max(frame.width for frame, _, _ in self.frames)
         height = max(frame.height for frame, _, _ in self.frames)
-        # matplotlib brings it, and it has an α.
-        font = ImageFont.truetype(findfont("DejaVu Sans"), 18)
+        # It is where Chromium's texts are drawn with it, and it has an α.
+        font = ImageFont.truetype("DejaVuSans.ttf", 18)
         sheets = []
         for frame, _, text in self.frames:
             sheet = Image.new("RGB", (width, height + STRIP), PAPER)
@@ -111,7 +110,7 @@ def show(book: Book, reel: Reel) -> None:
     page.locator(menu("Lesson")).select_option(label=LESSON)
     says(book, ".janus-lesson", LESSON)
     says(book, ".janus-sentence", "Under 0.2 Mbit/s")
-    says(book, ".janus-stage .infolayer", "nothing travels", timeout_s=60)
+    says(book, ".janus-stage .janus-figures", "nothing travels", timeout_s=60)
     page.wait_for_function(NOT_BUSY, timeout=240_000)
     reel.take(f"Lesson: {LESSON}", 1600)
     restore(book, START, "Under 1 Mbit/s")

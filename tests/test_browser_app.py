@@ -31,7 +31,7 @@ def test_the_workbench_is_alone_on_its_page_and_answers(open_app):
     """No code, no prose, no prompt: the screen, up to date, dark as asked, with no word to the outside."""
     app = open_app(CHECKOUT / "notebooks" / "explore.ipynb", "dark")
     page = app.page
-    page.wait_for_selector(f"{FIGURES} .annotation-text", timeout=180_000)
+    page.wait_for_selector(f"{FIGURES} .mark-text text", timeout=180_000)
     page.wait_for_function(NOT_BUSY, timeout=240_000)
 
     words = page.locator("body").inner_text()
@@ -56,7 +56,7 @@ def test_the_workbench_is_alone_on_its_page_and_answers(open_app):
 
     # Who opens the page anew gets a kernel of his own.
     page.reload(timeout=120_000)
-    page.wait_for_selector(f"{FIGURES} .annotation-text", timeout=180_000)
+    page.wait_for_selector(f"{FIGURES} .mark-text text", timeout=180_000)
     assert "you chose" not in app.text(".janus-sentence")
     assert app.console_errors == []
     assert app.outside == []

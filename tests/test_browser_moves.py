@@ -111,7 +111,7 @@ def test_every_slider_moves_sentence_box_and_figures(book, moved_by):
         says_number(book, ".janus-sentence", sentence, box)
         redrawn(book, before)
         if figure:
-            says_number(book, ".janus-stage .infolayer", figure, box)
+            says_number(book, ".janus-stage .janus-figures", figure, box)
 
     for number, name in enumerate(("Level", "Split")):
         auto = book.page.locator(tick("auto", number))
@@ -175,6 +175,19 @@ def test_the_picture_follows_its_slider(book):
     book.page.wait_for_selector('.janus-picture figcaption:text("the largest of")')
 
 
+def test_a_mouse_over_a_bar_or_a_point_is_told_what_it_is(book):
+    """The words are the figure's own; away from it they are gone."""
+    told = book.page.locator("#vg-tooltip-element")
+    for part, words in ((".janus-stage .mark-rect path[fill^=url]", r"^split \d+.*: [\d.]+ ms$"),
+                        (".janus-stage .mark-symbol:last-of-type path",
+                         r"^(split|level) .*[\d.]+ (ms|% .*images.*)$")):  # fmt: skip
+        book.page.locator(part).first.hover(force=True)
+        book.page.wait_for_selector("#vg-tooltip-element.visible")
+        assert re.match(words, told.inner_text()), told.inner_text()
+        book.page.locator(".janus-sentence").hover()
+        book.page.wait_for_selector("#vg-tooltip-element:not(.visible)", state="attached")
+
+
 def test_accuracy_streams_in_and_can_be_cancelled(book):
     """The interval moves as images come in; Cancel stops it, controls still answer meanwhile."""
     page = book.page
@@ -217,7 +230,7 @@ def test_a_plan_is_measured_with_real_processes_stopped_and_survives_their_death
     page.wait_for_selector(button("Measure"))
     page.locator(button("Measure")).click()
     page.wait_for_selector(button("Stop"))
-    says(book, ".janus-stage .infolayer", "◆ measured", timeout_s=120)
+    says(book, ".janus-stage .janus-figures", "◆ measured", timeout_s=120)
     page.wait_for_selector(button("Measure"), timeout=60_000)
     says(book, ".janus-sentence", "Measured")
     shot(book, "measured")
@@ -267,13 +280,13 @@ def test_a_lesson_chosen_in_the_trace_view_draws_its_figures(book):
     """What comes while the figures are hidden is drawn when they are seen again."""
     page = book.page
     type_into(book, control("Split", "input"), "4")
-    says(book, ".janus-stage .infolayer", "cut after 4")
+    says(book, ".janus-stage .janus-figures", "cut after 4")
     page.locator('.janus-views button:has-text("Trace")').click()
     page.wait_for_selector(".janus-policies tr.chosen", timeout=120_000)
     page.locator(menu("Lesson")).select_option(label="A tunnel")
     says(book, ".janus-sentence", "Under 0.2 Mbit/s")
 
-    says(book, ".janus-stage .infolayer", "nothing travels")
+    says(book, ".janus-stage .janus-figures", "nothing travels")
 
 
 def test_a_deeper_model_moves_no_slider_by_itself(book):
@@ -295,7 +308,7 @@ def test_a_state_is_copied_and_pasted(book):
     at_rest(book)  # its answer moves the split, which would take the place of what is typed there
     type_into(book, control("Split", "input"), "5")
     says(book, ".janus-sentence", "cut after block 5")
-    says(book, ".janus-stage .infolayer", "cut after 5")
+    says(book, ".janus-stage .janus-figures", "cut after 5")
     figures, sentence = drawn(book), book.text(".janus-sentence")
     book.page.locator(".janus-copy").click()
     book.page.wait_for_selector('.janus-copy:text-is("Copied")')
@@ -380,7 +393,7 @@ def test_a_lesson_a_reload_and_a_restart(book):
     page.locator(menu("Lesson")).select_option(label="When to split")
     says(book, ".janus-lesson", "A cut is fastest between two bandwidths")
     says(book, ".janus-sentence", "cut")
-    says(book, ".janus-stage .xtick", "24")
+    says(book, ".janus-stage .role-axis-label", "24")
     shot(book, "lesson")
     figures, sentence = drawn(book), book.text(".janus-sentence")
 

@@ -340,7 +340,7 @@ USE = """
     from janus import hub
     from janus.coco import open_detection
     from janus.data import sets
-    from janus.data.cache import cache_folder
+    from janus.files import cache_folder
     from janus.errors import JanusError
 
     def use(name):

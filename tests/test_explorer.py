@@ -149,14 +149,14 @@ def test_a_moved_slider_changes_sentence_figures_and_box(made):
     """Bandwidth decides between device and cloud, and all of the screen follows."""
     explorer = made(device=None)
     explorer.panel.device.value = STORED
-    before = [plot.figure for plot in explorer.stage.plots]
+    before = [plot.figures for plot in explorer.stage.plots]
     assert "run all 12 blocks on the device" in say(explorer)
     explorer.panel.uplink.slider.value = 20.0
 
     assert "send the picture as JPEG" in say(explorer)
     assert explorer.panel.uplink.box.value == "20"
     assert explorer.panel.split.value == 0 and explorer.panel.split.slider.value == 0
-    after = [plot.figure for plot in explorer.stage.plots]
+    after = [plot.figures for plot in explorer.stage.plots]
     assert all(one != other for one, other in zip(before, after, strict=True))
 
 

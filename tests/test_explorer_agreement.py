@@ -14,6 +14,7 @@ from janus.explorer import Explorer, sources
 from janus.explorer.behind import Lane
 from janus.explorer.machines import THIS
 from janus.figures import accuracy_figure
+from janus.figures.style import VERMILLION
 from janus.profile import derive_profile
 from janus.workbench import Question
 from janus.workbench.words import NBSP
@@ -40,6 +41,7 @@ def test_measured_points_are_in_every_file_of_the_latencies(made, monkeypatch):
     FakePair(monkeypatch)
     explorer = made(live=False)
     assert "pair_median_ms" not in csv_of(explorer, "latency")
+    before = explorer.sheets()["latency"].file("svg", explorer._facts()).decode()
     explorer.desk.measure.click()
     explorer.settle()
     row = csv_of(explorer, "latency").set_index("split").loc[explorer.answer.plan.split]
@@ -49,7 +51,8 @@ def test_measured_points_are_in_every_file_of_the_latencies(made, monkeypatch):
     sheet = explorer.sheets()["latency"]
     assert "pair_…: measured" in sheet.kind
     svg = sheet.file("svg", explorer._facts()).decode()
-    assert ">measured<" in svg and ">model of that pair<" in svg
+    assert all(f"{NBSP}{words}" in svg and f"{NBSP}{words}" not in before for words in ("measured", "its model"))
+    assert svg.count(f'stroke="{VERMILLION}"') > before.count(f'stroke="{VERMILLION}"')
     assert sheet.file("png", explorer._facts())[:4] == b"\x89PNG"
 
 

@@ -1,6 +1,7 @@
 """What the screen can be brought back from and what can be taken away: states, lessons, tables and files."""
 
 import io
+import re
 import threading
 import xml.etree.ElementTree
 
@@ -18,6 +19,7 @@ from janus.explorer.export import FORMATS
 from janus.explorer.lessons import LESSONS
 from janus.explorer.state import LONGEST, VERSION, join, take_apart, text_of
 from janus.figures import still as stills
+from janus.figures.drawn import drawn
 from janus.grid import CODECS, ENCODINGS
 from janus.policy import POLICIES
 
@@ -336,27 +338,25 @@ def test_drawings_hold_their_provenance(full, tmp_path):
     assert "modelled, ms" in svg and "Modelled latency by split" in svg
 
 
-def test_a_drawing_shows_what_the_figure_shows():
-    """Stacked bars, their texts, a line across, and no note that lies beyond the axis."""
-    layout = {
-        "title": {"text": "costs $5"}, "xaxis": {"title": {"text": "split"}, "range": [-1, 3]},
-        "yaxis": {"title": {"text": "ms"}, "nticks": 4, "showgrid": True},
-        "shapes": [{"x0": 0, "x1": 1, "xref": "x domain", "y0": 2, "y1": 2,
-                    "line": {"color": "#D55E00", "dash": "dash"}}],
-        "annotations": [{"text": "inside", "x": 0, "y": 1}, {"text": "outside", "x": 9, "y": 1}],
-    }  # fmt: skip
-    bars = {"type": "bar", "x": [0, 1], "y": [1, 2], "name": "one", "marker": {"color": "#0072B2"},
-            "text": ["17", ""]}  # fmt: skip
-    points = {"type": "scatter", "mode": "markers", "x": [0], "y": [1], "name": "two",
-              "marker": {"symbol": "square-open", "size": 7, "color": "rgba(0,158,115,0.4)"}}  # fmt: skip
-    text = stills.still([{"data": [bars, points], "layout": layout}], "svg", {"figure": "costs"}).decode()
-    words = " ".join(" ".join(xml.etree.ElementTree.fromstring(text).itertext()).split())
-
-    for word in ("costs $5", "split", "ms", "one", "two", "inside", "17"):
-        assert f" {word} " in words
-    assert "outside" not in words
+def test_a_drawing_shows_what_the_figure_shows(full):
+    """Title, key, names of the axes, numbers and notes are texts; bars, points and patterns are there; it is the same
+    whenever it is drawn."""
+    for number, figure in enumerate(full.stage.figures):
+        text = stills.still([figure], "svg", {"figure": "costs <$5> & more"}).decode()
+        root = xml.etree.ElementTree.fromstring(text)
+        words = " ".join(" ".join(root.itertext()).split())
+        panel = drawn(figure)
+        for run in (*panel["title"], *panel["key"], *({"text": row["text"][0]} for row in panel["tables"]["texts"])):
+            assert " ".join(run["text"].split()) in words
+        assert "costs <$5> & more" in words and panel["signals"]["x_title"] in words
+        bars, dots = (len(panel["tables"][name]) for name in ("bars", "dots"))
+        assert len(root.findall(".//{*}path")) >= bars + dots > 5, number
+        ids = {found.get("id") for found in root.iter() if found.get("id")}
+        assert set(re.findall(r"url\(#([\w-]+)\)", text)) <= ids
+        assert "currentColor" not in text or 'color="#222222"' in text
+        assert text == stills.still([figure], "svg", {"figure": "costs <$5> & more"}).decode()
     with pytest.raises(JanusError, match="format 'gif' is unknown"):
-        stills.still([{"data": [bars], "layout": layout}], "gif", {})
+        stills.still([figure], "gif", {})
 
 
 @pytest.mark.parametrize(

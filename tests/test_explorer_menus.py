@@ -13,7 +13,7 @@ from janus.accuracy import AccuracyTable
 from janus.errors import JanusError
 from janus.explorer import Explorer
 from janus.figures import accuracy_figure, latency_figure, tokens_figure
-from janus.figures.still import _step as still_step
+from janus.figures.ticks import step as still_step
 from janus.grid import SizeTable
 from janus.runtime.replays import Replayer
 from janus.schedule import MergeSchedule

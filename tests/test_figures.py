@@ -6,15 +6,13 @@ import plotly.graph_objects as go
 import pytest
 from rooms import accuracy_table, machine
 
-from janus.explorer.plot import as_json
-from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
-from janus.figures.compose import Place
+from janus.figures import accuracy_figure, latency_figure, tokens_figure
+from janus.figures.encoded import as_json
 from janus.workbench import Question, Workbench
 from janus.workbench import accuracy_table as table_of
 from janus.workbench.tables import PARTS
 
 BENCH = Workbench(machine(0.4), machine(0.02), accuracy_table())
-PLACES = (Place(x=(0, 0.5), y=(0.6, 1)), Place(x=(0, 0.5), y=(0, 0.4)), Place(x=(0.6, 1), y=(0.6, 1)))
 LIVE = {"schedule": "declining", "level": 0.4, "top1": 70.0, "ci95": [60.0, 80.0], "n": 16, "now": True, "model": "m"}
 
 
@@ -34,10 +32,6 @@ def specs(over="level", live=(), **question):
 def figures(**question):
     answer, found = specs(**question)
     return answer, [go.Figure(spec) for spec in found]
-
-
-def whole(**question):
-    return beside(specs(**question)[1], PLACES, height=500, margin={"l": 50, "r": 10, "t": 40, "b": 40})
 
 
 @pytest.mark.parametrize("over", ["level", "latency"])
@@ -142,15 +136,3 @@ def test_levels_that_meet_the_slo_stand_on_a_band(slo_ms):
     assert accuracy.data == figures(slo_ms=20)[1][2].data
     over = [shape for shape in figures(slo_ms=slo_ms, over="latency")[1][2].layout.shapes if shape.type == "rect"]
     assert [(band.x0, band.x1) for band in over] == [(0, slo_ms)]
-
-
-def test_figures_beside_one_another_keep_to_their_own_axes():
-    """Each part's traces, shapes and notes refer to its own pair of axes, which lies in its own place."""
-    spec = whole(level=0.4, split=2)
-
-    assert {trace["xaxis"] for trace in spec["data"]} == {"x", "x2", "x3"}
-    assert [spec["layout"][f"xaxis{i}"]["domain"] for i in ("", "2", "3")] == [place.x for place in PLACES]
-    assert [spec["layout"][f"yaxis{i}"]["domain"] for i in ("", "2", "3")] == [place.y for place in PLACES]
-    refs = {shape["xref"].split()[0] for shape in spec["layout"]["shapes"]}
-    assert refs == {"x", "x2", "x3"}
-    assert go.Figure(spec).layout.showlegend is False

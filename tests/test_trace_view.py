@@ -234,7 +234,7 @@ def test_trace_policy_and_controls_are_followed(made, quick):  # noqa: F811
     explorer.panel.slo.box.value = "500"
     explorer.settle()
     assert f"SLO 500{NBSP}ms" in explorer.sentence.value and explorer.sentence.value.count("0.0")
-    assert view.plot.figure["layout"]["shapes"][0]["y0"] == 500
+    assert view.plot.figures[-1]["layout"]["shapes"][0]["y0"] == 500
     assert explorer.panel.status.value == ""
 
 

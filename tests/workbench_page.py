@@ -11,20 +11,18 @@ from playwright.sync_api import TimeoutError
 # Light and dark pictures are kept here for whoever wants to look; CI keeps the folder, git does not.
 SHOTS = CHECKOUT / "artefacts"
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-FIGURES = ".janus-figures .infolayer"
+FIGURES = ".janus-figures"
 NOT_BUSY = "() => document.querySelector('.janus-sentence b') && !document.querySelector('.janus-busy')"
 # The same on every machine, and nothing measured behind.
 PLAIN = "janus1?device=2-core+EPYC+(stored)&cloud=V100+(derived)&follow=no"
 PLAIN_MS = "19.6"
 REST_MS = 300
-# What is drawn in the view that is seen, as one text. Notes in the order of the figure: plotly.js puts one that it
-# draws alone behind the others.
+# What is drawn in the view that is seen, as one text. Sorted, since Vega puts a tick that comes back behind the others.
 DRAWN = """[...document.querySelectorAll('.janus-explorer .janus-figures, .janus-explorer .janus-picture')]
     .filter((one) => one.offsetParent).flatMap((one) => [
-        ...[...one.querySelectorAll('text, figcaption')]
-            .map((it) => [it.textContent, it.closest('.annotation')?.dataset.index ?? -1])
-            .sort(([, one], [, other]) => one - other).map(([words]) => words),
-        ...[...one.querySelectorAll('.plot path')].map((it) => it.getAttribute('d')),
+        ...[...one.querySelectorAll('text, figcaption, .janus-headings > div')].map((it) => it.textContent).sort(),
+        ...[...one.querySelectorAll('.janus-plot path, .janus-plot line, .janus-plot text')].map((it) =>
+            ['d', 'transform', 'x2', 'y2'].map((name) => it.getAttribute(name)).join(' ')).sort(),
         ...[...one.querySelectorAll('img')].map((it) => it.src)]).join('\\n')"""
 AT_REST = f"""(least_ms) => {{
     const rest = (window.janusRest ??= {{}});
@@ -40,7 +38,7 @@ BEYOND = """() => {
     for (const figure of screen.querySelectorAll('.janus-figures')) {
         const place = figure.getBoundingClientRect();
         if (!place.width) continue;
-        for (const text of figure.querySelectorAll('text')) {
+        for (const text of figure.querySelectorAll('text, .janus-headings span')) {
             const { left, right, top, bottom, width } = text.getBoundingClientRect();
             if (width && (left < place.left - 1 || right > place.right + 1 || top < place.top - 1
                 || bottom > place.bottom + 1)) found.push(text.textContent);
@@ -49,7 +47,7 @@ BEYOND = """() => {
     return screen.scrollWidth > screen.clientWidth + 1 ? [...found, 'the screen'] : found;
 }"""
 FITTED = """() => [...document.querySelectorAll('.janus-figures')].every((one) => !one.clientWidth
-    || Math.abs(one.clientWidth - one.querySelector('.main-svg')?.getAttribute('width')) < 2)"""
+    || Math.abs(one.clientWidth - one.querySelector('.janus-plot svg')?.getAttribute('width')) < 2)"""
 
 
 # Contrast of a text in the figures against the page, as WCAG 2 counts it.
@@ -59,7 +57,7 @@ CONTRAST = """() => {
             .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
         return 0.2126 * r + 0.7152 * g + 0.0722 * b;
     };
-    const text = light(getComputedStyle(document.querySelector('.janus-figures .xtick text')).fill);
+    const text = light(getComputedStyle(document.querySelector('.janus-figures .role-axis-label text')).fill);
     const page = light(getComputedStyle(document.querySelector('.jp-NotebookPanel-notebook')).backgroundColor);
     return (Math.max(text, page) + 0.05) / (Math.min(text, page) + 0.05);
 }"""
@@ -166,7 +164,7 @@ def streamed(book, least: int, wanted: str) -> None:
 
 def settled(book) -> None:
     """Nothing is being loaded, timed or measured, and the figures are there."""
-    book.page.wait_for_selector(FIGURES + " .annotation-text", timeout=120_000)
+    book.page.wait_for_selector(FIGURES + " .mark-text text", timeout=120_000)
     book.page.wait_for_function(NOT_BUSY, timeout=240_000)
 
 

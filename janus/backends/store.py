@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from janus.backends.part import Part
-from janus.data.cache import cache_folder
 from janus.errors import JanusError
-from janus.files import write_bytes
+from janus.files import cache_folder, write_bytes
 from janus.provenance import hardware, versions
 
 T = TypeVar("T")

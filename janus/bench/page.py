@@ -41,7 +41,7 @@ FIGURES = ".janus-figures"
 
 # The whole screen: the sentence, the figures with their keys, the picture. Painted is what a frame came after.
 WHOLE = """() => {
-    const there = [".janus-sentence b", ".janus-figures .infolayer .annotation-text", ".janus-picture img"];
+    const there = [".janus-sentence b", ".janus-figures .mark-text text", ".janus-picture img"];
     const from = performance.now();
     window.janusWhole = undefined;
     const look = () => there.every((one) => document.querySelector(one))
@@ -71,7 +71,7 @@ FIND = """() => {
 WATCH = """([selector, limit, rest]) => {
     const headline = selector.endsWith(" b");
     const places = headline ? [document.querySelector(selector).closest(".janus-sentence")]
-        : document.querySelectorAll(`${selector} .main-svg`);
+        : document.querySelectorAll(selector);
     const words = () => headline ? document.querySelector(selector)?.textContent : "";
     const was = words();
     let from, last = null, awaited = false;

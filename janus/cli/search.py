@@ -70,7 +70,7 @@ def command(
     check_out(out)
     check_out(journal, "--journal")
     from janus.data import open_images
-    from janus.data.cache import cache_folder
+    from janus.files import cache_folder
     from janus.models import load_model
     from janus.preprocess import preprocess_for
     from janus.provenance import provenance

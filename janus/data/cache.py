@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from janus.files import write_bytes, write_text
-
-
-def cache_folder(*parts: str) -> Path:
-    """A folder below ``$JANUS_CACHE``, or ``janus`` in the user's cache. Made if it is not there."""
-    root = os.environ.get("JANUS_CACHE")
-    base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "janus"
-    folder = base.joinpath(*parts)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @dataclass(frozen=True, kw_only=True)

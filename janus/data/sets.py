@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from janus.data.cache import Record, cache_folder, kept
+from janus.data.cache import Record, kept
 from janus.data.pictures import SEED, Entry, ImageSet
 from janus.data.records import image_column, label_column, label_reader, row_bytes, row_name, table_set
 from janus.errors import JanusError
-from janus.files import write_text
+from janus.files import cache_folder, write_text
 from janus.hub import DEFAULT_IMAGES, DEFAULT_REVISION, hub_reachable, out_of_reach
 
 # Revision and split where only a name is given. mini-imagenet's own "validation" is cut from ImageNet's training set.

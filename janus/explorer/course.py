@@ -12,8 +12,8 @@ from janus.explorer.controls import Choice, Offered
 from janus.explorer.looks import looks
 from janus.explorer.plot import Plot
 from janus.explorer.replaying import Replaying
-from janus.figures import beside, course_figures
-from janus.figures.compose import Place
+from janus.figures import course_figures
+from janus.figures.place import Place
 from janus.network import Trace, find_trace, shipped_names
 from janus.network.find import SHIPPED_PREFIX
 from janus.policy import POLICIES, check_policy
@@ -24,7 +24,6 @@ from janus.workbench.words import ms, significant
 # What the menu calls a trace that is named in the box beside it.
 OWN = "own"
 LABEL = {"description_width": "52px"}
-HEIGHT = 404
 MARGIN = {"l": 46, "r": 42, "t": 20, "b": 38}
 # Bandwidth, split, level, latency, from above, on one axis of time.
 PLACES = tuple(
@@ -203,12 +202,11 @@ class CourseView(ipywidgets.VBox):
             slo = f"SLO<br>{ms(question.slo_ms)}"
             parts = course_figures(leg.over_time, measured, slo_ms=question.slo_ms, slo=slo)
             self._drawn = leg, parts
-            spec = beside(parts, PLACES, height=HEIGHT, margin=MARGIN)
             if self.plot is None:
-                self.plot = Plot(spec)
+                self.plot = Plot(parts, margin=MARGIN, places=PLACES)
                 self._plots.children = (self.plot,)
             else:
-                self.plot.show(spec)
+                self.plot.show(parts)
         table = self._replaying.table(self.course)
         self.table.value = table_html(table, camera=bool(self.course.camera_fps))
 

@@ -1,30 +1,34 @@
-"""plotly.js for all figures of a page. Importing this sends it to the page of a notebook.
+"""Vega for all figures of a page. Importing this sends it to the page of a notebook.
 
-So import it first: the page takes as long to understand plotly.js as the kernel takes for everything else until there
-is something to draw, and both can be at it at once.
+So import it first: the page can understand Vega's code while the kernel does everything else until there is something
+to draw. vl-convert carries the code, for pages without a network too, and takes two seconds to pack it. So it is packed
+once: into the environment by `python -m janus.explorer.library`, which `make lab` runs after installing, or else into
+the user's cache by the first kernel.
 """
 
 from __future__ import annotations
 
 import gzip
+import importlib.metadata
 import sys
+import zlib
+from pathlib import Path
 
 import anywidget
 import traitlets
-from plotly.offline import get_plotlyjs
+
+from janus.errors import JanusError
+from janus.files import cache_folder, write_bytes
 
 # The quickest: what it saves counts where the kernel is far away, and the rest is not worth waiting for.
 GZIP_LEVEL = 1
-# plotly.js comes in a function that hands it to whatever loads modules in a page. As a module of its own it needs none,
-# and without it the page reads the code once and not twice.
-OPENING, CLOSING, NAME = '() => {\n"use strict";', "return Plotly;\n}));", "Plotly"
-WRAPPED = "const module = {{ exports: {{}} }}, define = undefined;{}\n;export default module.exports;"
+SNIPPET = "export default vegaEmbed;"
 # One copy for all figures of a page, and a promise of it for those that are there before.
-PLOTLY = """
-const page = (globalThis.janusPlotly ??= {});
+VEGA = """
+const page = (globalThis.janusVega ??= {});
 page.here ??= new Promise((ready, failed) => Object.assign(page, { ready, failed }));
 """
-BRING = f"""{PLOTLY}
+BRING = f"""{VEGA}
 async function unpack(code) {{
   const unpacked = new Blob([code]).stream().pipeThrough(new DecompressionStream("gzip"));
   const url = URL.createObjectURL(new Blob([await new Response(unpacked).blob()], {{ type: "text/javascript" }}));
@@ -33,7 +37,7 @@ async function unpack(code) {{
 
 export default {{
   initialize({{ model }}) {{
-    if (!page.asked) unpack(model.get("plotly")).then(page.ready, page.failed);
+    if (!page.asked) unpack(model.get("vega")).then(page.ready, page.failed);
     page.asked = true;
   }},
 }};
@@ -41,10 +45,10 @@ export default {{
 
 
 class Library(anywidget.AnyWidget):
-    """Brings plotly.js to the page; nothing to look at."""
+    """Brings Vega to the page; nothing to look at."""
 
     _esm = BRING
-    plotly = traitlets.Bytes().tag(sync=True)
+    vega = traitlets.Bytes().tag(sync=True)
 
 
 class _Brought:
@@ -52,20 +56,46 @@ class _Brought:
 
 
 def bring() -> Library:
-    """Send plotly.js to the pages of this kernel, once; again if the widget was closed."""
+    """Send Vega to the pages of this kernel, once; again if the widget was closed."""
     if _Brought.library is None or _Brought.library.comm is None:
-        _Brought.library = Library(plotly=gzip.compress(as_module(get_plotlyjs()).encode(), GZIP_LEVEL, mtime=0))
+        _Brought.library = Library(vega=packed())
     return _Brought.library
 
 
-def as_module(code: str) -> str:
-    """plotly.js, as the Python package plotly brings it, as an ECMAScript module that exports it."""
-    start, end = code.find(OPENING), code.rfind(CLOSING)
-    if not 0 <= start < end or code[end:].strip() != CLOSING:
-        # Another release, packed in another way. Whatever else in the page calls itself `define` is out of sight.
-        return WRAPPED.format(code)
-    comments = code[: code.index("*/") + 2]
-    return f"{comments}\n{code[start + len(OPENING) : end]}export default {NAME};"
+def packed() -> bytes:
+    """vega-embed, which brings Vega, as an ECMAScript module in gzip."""
+    for kept in (_in_environment, _in_cache):
+        try:
+            code = kept().read_bytes()
+            gzip.decompress(code)  # whole, or it is of no use
+            return code
+        except (OSError, EOFError, zlib.error):
+            continue
+    code = pack()
+    try:
+        write_bytes(_in_cache(), code)
+    except (OSError, JanusError):
+        pass  # a folder that cannot be written: the next kernel packs it again
+    return code
+
+
+def pack() -> bytes:
+    """The same, made anew."""
+    import vl_convert
+
+    return gzip.compress(vl_convert.javascript_bundle(SNIPPET).encode(), GZIP_LEVEL, mtime=0)
+
+
+def _in_environment() -> Path:
+    return Path(sys.prefix, "share", "janus", _name())
+
+
+def _in_cache() -> Path:
+    return cache_folder("page") / _name()
+
+
+def _name() -> str:
+    return f"vega-{importlib.metadata.version('vl-convert-python')}.mjs.gz"
 
 
 def in_notebook() -> bool:
@@ -74,5 +104,8 @@ def in_notebook() -> bool:
     return kernel is not None and kernel.IPKernelApp.initialized()
 
 
-if in_notebook():
+if __name__ == "__main__":
+    _in_environment().parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(_in_environment(), pack())
+elif in_notebook():
     bring()

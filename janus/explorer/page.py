@@ -12,7 +12,7 @@ export default {
     let waiting = true;
     const wait = () => {
       const screen = el.closest(".janus-explorer");
-      if (!screen?.querySelector(".janus-figures .main-svg")) {
+      if (!screen?.querySelector(".janus-figures .janus-headings > div")) {
         if (waiting) setTimeout(wait, 50);
         return;
       }

@@ -77,7 +77,8 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self._device_chosen, self.subject, self._doing = False, None, ""
         self._turn = turn = Turn()
         self.banner, self._post = Banner(turn), kernel_post(turn)
-        self._loading, self._hub = self._lane("loading", held_s=HELD_S), self._lane("hub")
+        self._loading = self._lane("loading", SETTLE_S, held_s=HELD_S)
+        self._hub = self._lane("hub")
         self._outlining, self._measuring = (
             self._lane("picture", SETTLE_S / 3),
             self._lane("accuracy", SETTLE_S, last=True),
@@ -203,11 +204,12 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self._workbench = self._benches.of(self.source, known[device], known[cloud])
         self._labels = (device, cloud)
         self._data = states.fingerprint(self._workbench, self._images_of(self.source))
-        self.panel.device.put(device, list(known))
-        self.panel.cloud.put(cloud, list(known))
-        self.panel.offer(self._workbench)
-        self.panel.fit(self._workbench)
-        self._asked()
+        with self.panel.menus_last():
+            self.panel.device.put(device, list(known))
+            self.panel.cloud.put(cloud, list(known))
+            self.panel.offer(self._workbench)
+            self.panel.fit(self._workbench)
+            self._asked()
 
     def _loaded(self, result) -> None:
         """A model came in, or its times on this machine."""

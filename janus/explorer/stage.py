@@ -16,8 +16,7 @@ from PIL import Image
 from janus.explorer.controls import LABEL, Choice
 from janus.explorer.looks import looks
 from janus.explorer.plot import Plot, show_together
-from janus.figures import accuracy_figure, beside, latency_figure, tokens_figure
-from janus.figures.compose import Place
+from janus.figures import accuracy_figure, latency_figure, tokens_figure
 from janus.figures.style import Figure
 from janus.pictures import count_groups, outline_groups
 from janus.workbench import Answer
@@ -29,10 +28,8 @@ if TYPE_CHECKING:
     from janus.workbench.columns import Columns
 
 # Left: tokens over latency, whose bars stand below one another; right: accuracy over the picture.
-HEIGHT = 223
 LEFT, RIGHT = {"l": 52, "r": 46, "t": 42, "b": 40}, {"l": 56, "r": 10, "t": 42, "b": 40}
 MARGINS = (LEFT, LEFT, RIGHT)
-WHOLE = (Place(x=(0.0, 1.0), y=(0.0, 1.0)),)
 UNITS = {
     "declining": "level α, the paper's schedule",
     "constant": "level r: tokens merged in each block",
@@ -98,12 +95,9 @@ class Stage(ipywidgets.Box):
         self.block.max = answer.depth
         if not seen:
             return
-        alone = [
-            beside((figure,), WHOLE, height=HEIGHT, margin=margin)
-            for figure, margin in zip(self.figures, MARGINS, strict=True)
-        ]
+        alone = [(figure,) for figure in self.figures]
         if not self.plots:
-            self.plots = tuple(map(Plot, alone))
+            self.plots = tuple(Plot(one, margin=margin) for one, margin in zip(alone, MARGINS, strict=True))
             self.children = (*self.plots, self.picture)
         show_together(self.plots, alone)
 

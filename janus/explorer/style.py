@@ -1,7 +1,7 @@
 """The look of the screen. JupyterLab's own variables give the colours, so it is light or dark as the page is."""
 
 # The sentence has the room of a long one, four to seven lines, so that figures stay where they are.
-# Text and lines of the figures follow the theme as well: what plotly writes into the SVG is overridden.
+# Text and lines of the figures follow the theme as well.
 CSS = """
 .janus-explorer { color: var(--jp-ui-font-color1, #222); --janus-line: var(--jp-border-color2, #bbb);
   font-family: var(--jp-ui-font-family, sans-serif); overflow: hidden; padding: 2px 0; container-type: inline-size; }
@@ -71,9 +71,17 @@ CSS = """
   border: 0; border-bottom: 1px solid var(--janus-line); font-weight: 400; }
 .janus-table thead th { position: sticky; top: 0; font-weight: 600; background: var(--jp-layout-color0, #fff); }
 .janus-table p { margin: 2px 0; }
-.janus-figures.js-plotly-plot text { fill: var(--jp-ui-font-color1, #444) !important; }
-.janus-figures.js-plotly-plot .annotation-text[style*="213, 94, 0"] { fill: #D55E00 !important; }
-.janus-figures.js-plotly-plot rect.bg[style*="254, 254, 254"] { fill: var(--jp-layout-color0, #fff) !important; }
+.janus-figures { position: relative; color: var(--jp-ui-font-color1, #444); }
+.janus-plot, .janus-headings { position: absolute; inset: 0; }
+.janus-plot text { paint-order: stroke; stroke-linejoin: round; }
+.janus-plot text[stroke="#fefefe"] { stroke: var(--jp-layout-color0, #fff); }
+.janus-headings { pointer-events: none; }
+.janus-headings > div { position: absolute; white-space: pre; line-height: 16px; }
+.janus-figure-title { font-size: 13.5px; font-weight: 600; }
+.janus-figure-key { font-size: 11px; }
+#vg-tooltip-element.vg-tooltip.janus-theme { color: var(--jp-ui-font-color1, #222); padding: 4px 7px; font-size: 12px;
+  background: var(--jp-layout-color0, #fff); border: 1px solid var(--jp-border-color2, #bbb); border-radius: 2px;
+  font-family: var(--jp-ui-font-family, sans-serif); max-width: 340px; }
 .janus-desk { overflow-x: auto; }
 .janus-stage .janus-figures { height: 223px; }
 /* A low window: what is changed and what it changes are seen together. */

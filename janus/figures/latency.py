@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from janus.figures.hatches import hatched
 from janus.figures.style import (
     CLOUD,
     DEVICE,
@@ -39,7 +40,12 @@ PARTS: dict[str, tuple[str, dict]] = {
     "cloud_ms": ("cloud", CLOUD),
 }
 
+# The bars that have lines over their colour.
+FILLS = tuple(
+    hatched(marker["color"], marker["pattern"]["shape"]) for _, marker in PARTS.values() if "pattern" in marker
+)
 LEFT_PX = 40
+FEW = 16
 # How much of the axis a number on a bar takes, in the lowest figure.
 NUMBER = 0.13
 
@@ -73,11 +79,14 @@ def latency_figure(
         """Where a number stands: on its bar, or, if the line of the SLO would strike it through, on that line."""
         return slo_ms if ms < slo_ms < ms + NUMBER * top else ms
 
+    # Over every bar, or, where bars are many, over every other that does not stand beside the chosen one.
+    beside = {row.position + step for row in rows if row.chosen for step in (-1, 1)}
+    written = {p for p in x if len(x) <= FEW or p < 0 or (p % 2 == 0 and p not in beside)}
     sums = scatter(
         x=[row.position for row in fits], y=[over_line(row.modelled_ms) for row in fits], mode="text",
         textposition="top center",
         customdata=[[cut, row.modelled_ms] for cut, row in zip(cuts, rows, strict=True) if not row.over],
-        text=[f"<b>{row.label}</b>" if row.chosen else row.label for row in fits],
+        text=[f"<b>{row.label}</b>" if row.chosen else row.label if row.position in written else "" for row in fits],
         textfont={"size": SMALL_PX}, showlegend=False, cliponaxis=False,
         hovertemplate="%{customdata[0]}: modelled %{customdata[1]:.3g} ms<extra></extra>",
     )  # fmt: skip

@@ -1,44 +1,44 @@
-"""A figure as a file, SVG or PNG, without a browser: matplotlib draws what plotly's JSON says.
+"""Figures as a file, SVG or PNG, without a browser: Vega draws them as it does in the page, here in vl-convert.
 
-Only what Janus's figures use is understood: bars, lines, markers, texts, error bars, areas, lines across, and notes.
-Import it where a file is wanted, since it brings matplotlib.
+Import it where a file is wanted.
 """
 
 from __future__ import annotations
 
+import base64
+import html
 import io
-import math
 import re
 import textwrap
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
+import vl_convert
 from jaxtyping import UInt8
-from matplotlib import ticker
-from matplotlib.figure import Figure as Canvas
-from matplotlib.transforms import blended_transform_factory
+from PIL import Image, PngImagePlugin
 
 from janus.errors import JanusError
-from janus.figures.style import FONT_PX, SMALL_PX, TITLE_PX, Figure
+from janus.figures.drawn import drawn
+from janus.figures.encoded import as_json
+from janus.figures.hatches import FILL, pattern
+from janus.figures.place import WHOLE, Place
+from janus.figures.specification import HALO, filled
+from janus.figures.style import FONT, SMALL_PX, TITLE_PX, Figure
 
 FORMATS = {"svg": "image/svg+xml", "png": "image/png"}
-# CSS pixels, of which 96 are an inch, and points, of which 72 are one.
-WIDTH_PX, HEIGHT_PX, PX_PER_INCH, PT_PER_PX = 760, 400, 96, 0.75
-# Of each, where several stand below one another.
-SEVERAL_PX = 190
+WIDTH_PX, HEIGHT_PX = 760, 400
+# Of each, where several stand below one another, and what of it lies between two plots.
+SEVERAL_PX, BETWEEN_PX = 170, 44
+MARGIN = {"l": 60, "r": 64, "t": 52, "b": 42}
 # Twice as many as a plain screen has, for print.
-PNG_DPI = 2 * PX_PER_INCH
-INK, FOOT = "#222222", "#666666"
-DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-HATCHES = {None: "", "\\": r"\\\\", "/": "////", "-": "----", "x": "xxxx"}
-SYMBOLS = {
-    "circle": "o", "square": "s", "diamond": "D", "triangle-up": "^", "cross": "P", "star": "*", "x": "X",
-    "x-thin": "x",
-}  # fmt: skip
-# Plain fonts, and texts as texts: an SVG stays small and can be edited.
-LOOK = {"svg.fonttype": "none", "svg.hashsalt": "janus", "font.family": "sans-serif", "hatch.linewidth": 1.2}
+PNG_SCALE = 2
+# The first has all signs of our keys: for one that is missing, another font would draw the whole line.
+FONTS = f"DejaVu Sans, {FONT}"
+INK, FOOT, PAPER = "#222222", "#666666", "#ffffff"
+# Of a key over its plot, of a title over that, and of a line of the facts below all.
+OVER_PX, KEY_PX, FOOT_PX, FOOT_SIZE_PX = 7, 18, 13, 10
+FOOT_CHARACTERS = 116
+GAP_PX = 12
 
 
 def still(figures: Sequence[Figure], format: str, facts: Mapping[str, str]) -> bytes:
@@ -52,31 +52,17 @@ def still(figures: Sequence[Figure], format: str, facts: Mapping[str, str]) -> b
     Raises:
         JanusError: If there is no such format.
     """
-    with matplotlib.rc_context(LOOK):
-        height = HEIGHT_PX if len(figures) == 1 else SEVERAL_PX * len(figures)
-        canvas = Canvas(figsize=(WIDTH_PX / PX_PER_INCH, height / PX_PER_INCH), layout="constrained")
-        for axes, figure in zip(canvas.subplots(len(figures), squeeze=False)[:, 0], figures, strict=True):
-            _draw(axes, figure)
-        return _file(canvas, format, facts)
-
-
-def _draw(axes, figure: Figure) -> None:
-    layout = figure["layout"]
-    tops: defaultdict[float, float] = defaultdict(float)
-    for trace in (trace for trace in figure["data"] if len(trace["x"])):
-        _bars(axes, trace, tops, layout) if trace["type"] == "bar" else _points(axes, trace)
-    _axis(axes, "x", layout["xaxis"])
-    _axis(axes, "y", layout["yaxis"])
-    for number, shape in enumerate(layout.get("shapes", ())):
-        _band(axes, shape, first=not number) if shape.get("type") == "rect" else _line(axes, shape)
-    for note in layout.get("annotations", ()):
-        _note(axes, note)
-    title = layout["title"]["text"] or layout["meta"].get("title", "")
-    axes.set_title(_plain(title), loc="left", fontsize=_pt(TITLE_PX), fontweight="bold", pad=24)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.01, 0.99), ncols=7, frameon=False, fontsize=_pt(SMALL_PX),
-        handlelength=1.4, columnspacing=1.0, handletextpad=0.4,
-    )  # fmt: skip
+    height = HEIGHT_PX if len(figures) == 1 else SEVERAL_PX * len(figures)
+    wide, high = WIDTH_PX - MARGIN["l"] - MARGIN["r"], height - MARGIN["t"] - MARGIN["b"]
+    places = WHOLE if len(figures) == 1 else _rows(len(figures), BETWEEN_PX / high)
+    panels = [drawn(figure) for figure in figures]
+    whole = filled(places, MARGIN, panels) | {"width": wide, "height": high}
+    parts = [_inner(vl_convert.vega_to_svg(as_json(whole)))]
+    for panel, place in zip(panels, places, strict=True):
+        left, bottom = MARGIN["l"] - panel["left"], MARGIN["t"] + (1 - place.y[1]) * high - OVER_PX
+        parts.append(_text(panel["key"], left, bottom, SMALL_PX + 0.5))
+        parts.append(_text(panel["title"], left, bottom - KEY_PX, TITLE_PX, "bold"))
+    return _file(parts, WIDTH_PX, height, format, facts)
 
 
 def pictures_still(
@@ -93,157 +79,83 @@ def pictures_still(
     Raises:
         JanusError: If there is no such format.
     """
-    with matplotlib.rc_context(LOOK):
-        canvas = Canvas(figsize=(WIDTH_PX / PX_PER_INCH, HEIGHT_PX / PX_PER_INCH), layout="constrained")
-        canvas.suptitle(title, x=0.01, ha="left", fontsize=_pt(TITLE_PX), fontweight="bold")
-        for axes, (caption, pixels) in zip(canvas.subplots(1, len(pictures), squeeze=False)[0], pictures, strict=True):
-            axes.imshow(pixels, interpolation="none")
-            axes.set_axis_off()
-            axes.set_title(caption, fontsize=_pt(SMALL_PX), y=0, pad=-14, va="top")
-        return _file(canvas, format, facts)
+    side = (WIDTH_PX - GAP_PX * (len(pictures) + 1)) / len(pictures)
+    parts, bottom = [_text([{"text": title}], GAP_PX, GAP_PX + TITLE_PX, TITLE_PX, "bold")], 0.0
+    top = 2 * GAP_PX + TITLE_PX
+    for number, (caption, pixels) in enumerate(pictures):
+        left, high = GAP_PX + number * (side + GAP_PX), side * pixels.shape[0] / pixels.shape[1]
+        parts.append(
+            f'<image x="{left:g}" y="{top:g}" width="{side:g}" height="{high:g}" image-rendering="optimizeSpeed" '
+            f'xlink:href="data:image/png;base64,{_png(pixels)}"/>'
+        )
+        parts.append(_text([{"text": caption}], left, top + high + GAP_PX + 2, SMALL_PX))
+        bottom = max(bottom, top + high)
+    return _file(parts, WIDTH_PX, bottom + 2 * GAP_PX, format, facts)
 
 
-def _file(canvas: Canvas, format: str, facts: Mapping[str, str]) -> bytes:
+def _rows(count: int, between: float) -> tuple[Place, ...]:
+    """Places below one another, from above, with ``between`` of the whole height between two."""
+    each = (1 - between * (count - 1)) / count
+    tops = [1 - number * (each + between) for number in range(count)]
+    return tuple(Place(y=(top - each, top)) for top in tops)
+
+
+def _inner(svg: str) -> str:
+    """What Vega has drawn, on paper instead of in a page, and the same whenever it is drawn."""
+    numbers = {name: f"cut{n}" for n, name in enumerate(dict.fromkeys(re.findall(r"\bclip\d+\b", svg)))}
+    svg = re.sub(r"\bclip\d+\b", lambda found: numbers[found[0]], svg)
+    svg = svg.replace(f'stroke="{HALO}"', f'stroke="{PAPER}" paint-order="stroke" stroke-linejoin="round"')
+    svg = re.sub(r' font-family="[^"]*"', "", svg)  # that of the whole
+    return svg[svg.index(">") + 1 : svg.rindex("</svg>")]
+
+
+def _text(runs: Sequence[Mapping[str, str]], x: float, y: float, size: float, weight: str = "normal") -> str:
+    spans = []
+    for run in runs:
+        look = {"fill": run.get("color"), "font-size": run.get("font-size"), "font-weight": run.get("font-weight")}
+        said = "".join(f' {name}="{html.escape(value)}"' for name, value in look.items() if value)
+        spans.append(f"<tspan{said}>{html.escape(run['text'])}</tspan>")
+    return (
+        f'<text x="{x:g}" y="{y:g}" font-size="{size:g}px" font-weight="{weight}" fill="{INK}">{"".join(spans)}</text>'
+    )
+
+
+def _file(parts: Sequence[str], width: float, height: float, format: str, facts: Mapping[str, str]) -> bytes:
     if format not in FORMATS:
         raise JanusError(f"format {format!r:.20} is unknown; choose one of {', '.join(FORMATS)}.")
     lines = [f"{name}: {text}" for name, text in facts.items()]
     # A long word, such as a state, is broken rather than clipped.
-    below = "\n".join(line for name in lines for line in textwrap.wrap(name, 150, break_on_hyphens=False))
-    canvas.supxlabel(below, x=0.01, ha="left", fontsize=_pt(7.5), color=FOOT)
-    width, height = canvas.get_size_inches()
-    canvas.set_size_inches(width, height + (below.count("\n") + 1) * 10 / PX_PER_INCH)
-    described = {"Title": facts.get("figure", ""), "Description": "\n".join(lines)}
-    software = {"svg": {"Creator": "Janus", "Date": None}, "png": {"Software": "Janus"}}[format]
+    below = [part for line in lines for part in textwrap.wrap(line, FOOT_CHARACTERS, break_on_hyphens=False)]
+    foot = "".join(
+        f'<text x="{GAP_PX}" y="{height + GAP_PX + FOOT_PX * n:g}" font-size="{FOOT_SIZE_PX}px" fill="{FOOT}">'
+        f"{html.escape(line)}</text>"
+        for n, line in enumerate(below)
+    )
+    inside = "".join(parts)
+    patterns = "".join(pattern(fill) for fill in dict.fromkeys(found[0] for found in FILL.finditer(inside)))
+    high = height + FOOT_PX * len(below) + GAP_PX
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:g}" '
+        f'height="{high:g}" viewBox="0 0 {width:g} {high:g}" color="{INK}" font-family="{FONTS}">'
+        f"<title>{html.escape(facts.get('figure', ''))}</title><desc>{html.escape(chr(10).join(lines))}</desc>"
+        f'<defs>{patterns}</defs><rect width="100%" height="100%" fill="{PAPER}"/>{inside}{foot}</svg>'
+    )
+    if format == "svg":
+        return svg.encode()
+    return _described(vl_convert.svg_to_png(svg, scale=PNG_SCALE), facts.get("figure", ""), "\n".join(lines))
+
+
+def _described(png: bytes, title: str, description: str) -> bytes:
+    """The same picture, with words in the file."""
+    words = PngImagePlugin.PngInfo()
+    for name, text in (("Title", title), ("Description", description), ("Software", "Janus")):
+        words.add_itxt(name, text)
     out = io.BytesIO()
-    canvas.savefig(out, format=format, dpi=PNG_DPI, facecolor="white", metadata=described | software)
+    Image.open(io.BytesIO(png)).convert("RGB").save(out, "PNG", pnginfo=words)
     return out.getvalue()
 
 
-def _bars(axes, trace: dict, tops: defaultdict[float, float], layout: dict) -> None:
-    """Bars on top of those that stand there already."""
-    marker, x, y = trace["marker"], trace["x"], trace["y"]
-    pattern = marker.get("pattern", {})
-    axes.bar(
-        x, y, width=1 - layout.get("bargap", 0.2), bottom=[tops[at] for at in x], label=trace["name"],
-        color=marker["color"], hatch=HATCHES[pattern.get("shape")], edgecolor=pattern.get("fgcolor", "none"),
-        linewidth=0,
-    )  # fmt: skip
-    for at, height in zip(x, y, strict=True):
-        tops[at] += height
-    for at, text in zip(x, trace.get("text", ()), strict=False):
-        axes.annotate(text, (at, tops[at]), (0, 2), textcoords="offset points", ha="center", va="bottom",
-                      fontsize=_pt(SMALL_PX), color=INK)  # fmt: skip
-
-
-def _points(axes, trace: dict) -> None:
-    mode, x, y = trace["mode"], trace["x"], trace["y"]
-    line, marker = trace.get("line", {}), trace.get("marker", {})
-    label = trace["name"] if trace.get("showlegend", True) and "name" in trace else None
-    steps = {"drawstyle": "steps-post"} if line.get("shape") == "hv" else {}
-    if trace.get("fill") == "tozeroy":
-        axes.fill_between(x, y, color=_colour(trace["fillcolor"]), linewidth=0, label=label,
-                          step="post" if steps else None)  # fmt: skip
-        label = None
-    if "lines" in mode and line.get("width"):
-        axes.plot(x, y, linestyle=DASHES[line.get("dash", "solid")], linewidth=line["width"] * PT_PER_PX,
-                  color=_colour(line["color"]), label=None if "markers" in mode else label, **steps)  # fmt: skip
-    if "markers" in mode:
-        colour, error = _colour(marker["color"]), trace.get("error_y", {})
-        bars = np.array([error["arrayminus"], error["array"]]) if error.get("array") else None
-        given = marker.get("symbol", "circle")
-        symbols = np.array([given] * len(x) if isinstance(given, str) else given)
-        for symbol in dict.fromkeys(symbols.tolist()):
-            own = symbols == symbol
-            axes.errorbar(
-                np.array(x)[own], np.array(y)[own], None if bars is None else bars[:, own],
-                fmt=SYMBOLS[symbol.removesuffix("-open")], color=colour, markersize=marker["size"] * PT_PER_PX,
-                label=label, markerfacecolor="none" if symbol.endswith("-open") else colour, capsize=3, elinewidth=1,
-                clip_on=False, zorder=4,
-            )  # fmt: skip
-            label = None  # once in the key
-    if "text" in mode:
-        for at, height, text in zip(x, y, trace["text"], strict=True):
-            axes.annotate(_plain(text), (at, height), (0, 2), textcoords="offset points", ha="center", va="bottom",
-                          fontsize=_pt(SMALL_PX), color=INK,
-                          fontweight="bold" if "<b>" in text else "normal")  # fmt: skip
-
-
-def _axis(axes, which: str, axis: dict) -> None:
-    getattr(axes, f"set_{which}label")(_plain(axis["title"]["text"]), fontsize=_pt(FONT_PX), color=INK)
-    own = getattr(axes, f"{which}axis")
-    if "tickvals" in axis:
-        own.set_ticks(axis["tickvals"], [_plain(text) for text in axis["ticktext"]])
-    elif "nticks" in axis and "range" in axis:
-        low, high = axis["range"]
-        own.set_major_locator(ticker.MultipleLocator(_step(low, high, axis["nticks"])))
-    if "range" in axis:
-        getattr(axes, f"set_{which}lim")(axis["range"])
-    elif axis.get("rangemode") == "tozero":
-        axes.set_ylim(bottom=0)
-    if axis.get("showgrid"):
-        axes.grid(axis=which, color="#dddddd", linewidth=0.6)
-        axes.set_axisbelow(True)
-    # Below the mark of the chosen bar, which stands across the axis.
-    axes.tick_params(which, labelsize=_pt(SMALL_PX), length=0, colors=INK, pad=7 if which == "x" else 3.5)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#bbbbbb")
-
-
-def _step(low: float, high: float, most: int) -> float:
-    """Between two ticks, as plotly has it: 2, 5 or 10 times a power of ten, for no more than so many."""
-    rough = (high - low) / most
-    base = 10.0 ** math.floor(math.log10(rough))
-    return base * next(times for times in (2, 5, 10) if times * base >= rough)
-
-
-def _band(axes, shape: dict, *, first: bool) -> None:
-    axes.axvspan(shape["x0"], shape["x1"], color=_colour(shape["fillcolor"]), linewidth=0, zorder=0.5,
-                 label=shape["name"] if first else None)  # fmt: skip
-
-
-def _line(axes, shape: dict) -> None:
-    if shape.get("visible", True):
-        axes.plot(
-            [shape["x0"], shape["x1"]], [shape["y0"], shape["y1"]], transform=_where(axes, shape), color=_colour(
-            shape["line"]["color"]), linestyle=DASHES[shape["line"]["dash"]], linewidth=1.2,
-        )  # fmt: skip
-
-
-def _note(axes, note: dict) -> None:
-    low, high = axes.get_xlim()
-    beyond = "domain" not in note.get("xref", "") and not low <= note["x"] <= high
-    if beyond or not note["text"]:
-        return
-    colour = note.get("font", {}).get("color", INK)
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.5} if "bgcolor" in note else None
-    axes.annotate(
-        _plain(note["text"]), (note["x"], note["y"]), (note.get("xshift", 0), 0), xycoords=_where(axes, note),
-        textcoords="offset points", ha=note.get("xanchor", "center"), bbox=box,
-        va={"middle": "center"}.get(note.get("yanchor", "middle"), note.get("yanchor", "center")),
-        rotation=-note.get("textangle", 0), fontsize=_pt(SMALL_PX), color=_colour(colour), annotation_clip=False,
-    )  # fmt: skip
-
-
-def _where(axes, item: dict):
-    """Coordinates of the axes for what refers to their domain, of the data for the rest."""
-    x, y = (axes.transAxes if "domain" in item.get(ref, "") else axes.transData for ref in ("xref", "yref"))
-    return blended_transform_factory(x, y)
-
-
-def _pt(px: float) -> float:
-    return px * PT_PER_PX
-
-
-def _plain(text: str) -> str:
-    """Text without plotly's markup; matplotlib's own sign for formulas is kept as a sign."""
-    return re.sub(r"<[^>]*>", "", text.replace("<br>", "\n")).replace("$", r"\$")
-
-
-def _colour(colour: str):
-    """``rgba(…)`` as matplotlib has it; other colours are the same."""
-    if not colour.startswith("rgba"):
-        return colour
-    red, green, blue, alpha = map(float, colour[5:-1].split(","))
-    return red / 255, green / 255, blue / 255, alpha
+def _png(pixels: UInt8[np.ndarray, "h w 3"]) -> str:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return base64.b64encode(out.getvalue()).decode()

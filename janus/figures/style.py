@@ -19,7 +19,9 @@ HATCH = {"fgcolor": WHITE, "fillmode": "overlay"}
 CLOUD = {"color": GREEN, "pattern": {"shape": "\\", "size": 6, "solidity": 0.3} | HATCH}
 # Characters that look like the patterns of the bars, for keys in a line of text.
 SQUARES = {None: "■", "\\": "▧", "/": "▨", "-": "▤", "x": "▩"}
-# JupyterLab's own; plotly measures its texts with it, so it must not be changed behind its back.
+# Of plotly's dashes, pixels on and off, where Vega draws them.
+DASHES_PX: dict[str, list[float]] = {"solid": [], "dot": [1.5, 3], "dash": [6, 4], "dashdot": [6, 3, 1.5, 3]}
+# JupyterLab's own; texts are measured with it, so it must not be changed behind the back of what draws.
 FONT = "system-ui, -apple-system, BlinkMacSystemFont, 'Segoe UI', Helvetica, Arial, sans-serif"
 FONT_PX, SMALL_PX, TITLE_PX = 12, 10.5, 13.5
 
@@ -122,10 +124,7 @@ def line(dash: str, **where) -> dict:
 
 
 def band(color: str, name: str, **where) -> dict:
-    """A pale stretch of the plot, over its whole height, behind the data.
-
-    A shape and not a filled trace, since plotly.js draws a figure in a third of the time where no trace changes.
-    """
+    """A pale stretch of the plot, over its whole height, behind the data."""
     return {
         "type": "rect", "fillcolor": color, "line": {"width": 0}, "layer": "below", "name": name, "y0": 0, "y1": 1,
         "yref": "y domain", **where,
