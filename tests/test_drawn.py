@@ -110,6 +110,19 @@ def test_notes_beyond_the_axis_are_left_out_and_shares_are_places():
     assert [rule[name] for name in ("x0", "x1", "y0", "y1")] == [0, 4, 7, 7]
 
 
+@pytest.mark.parametrize(("clip", "seen"), [(True, [0.5]), (False, [0.5, 1.5])])
+def test_points_without_a_value_or_beyond_the_axes_are_not_drawn(clip, seen):
+    """A gap is no point at zero; what lies beyond the axes is cut off, unless its trace says otherwise."""
+    marks = {"mode": "markers+text", "marker": {"size": 4, "color": "#000000"}, "text": ["a", "b", "c", "d"]}
+    one = plain(
+        x=[0.1, 0.2, 0.5, 1.5], y=[math.nan, None, 1.0, 1.0], cliponaxis=clip, hovertemplate="%{y:.1f}", **marks
+    )
+    tables = drawn(one)["tables"]
+
+    for name in ("dots", "texts", "hits"):
+        assert [row["x"] for row in tables[name]] == seen
+
+
 def test_words_for_the_mouse():
     """Templates are plotly's; large numbers are written out, a field may be of several."""
     trace = {
@@ -117,7 +130,7 @@ def test_words_for_the_mouse():
         "customdata": [[7, "a"], [8.25, "b"]],
         "hovertemplate": "split %{x}: %{y:.3g} ms, %{customdata[0]:.1f} of %{customdata[1]}<extra></extra>",
     }  # fmt: skip
-    hits = drawn(plain(x=(0, 3)) | {"data": [scatter(**trace)]})["tables"]["hits"]
+    hits = drawn(plain(across=(0, 3), up=(0, 20_000)) | {"data": [scatter(**trace)]})["tables"]["hits"]
 
     assert [row["tip"] for row in hits] == ["split 1: 12346 ms, 7.0 of a", "split 2: 0.123 ms, 8.2 of b"]
 
@@ -139,7 +152,7 @@ def test_words_for_the_mouse():
 )  # fmt: skip
 def test_runs_of_a_text(text, expected):
     """Only what our own texts use is markup; a name with brackets in it stays text."""
-    assert runs(text) == expected
+    assert list(runs(text)) == expected
 
 
 @given(st.text())

@@ -73,15 +73,13 @@ class Bar(ipywidgets.VBox):
         name, self._taught = self.lesson.value, ""
         if name == NONE:
             return
-        before = self.says.value
-        # First, since the figures have less room below a text, and would else be drawn twice.
-        self._say(f"<b>{html.escape(name)}.</b> {html.escape(self._known[name].teaches)}")
         try:
             self._restore(self._known[name].state)
         except Exception:
             self.lesson.put(NONE)
-            self._say(before)
             raise
+        # Last, since it moves the figures down, which takes the page as long as to draw them.
+        self._say(f"<b>{html.escape(name)}.</b> {html.escape(self._known[name].teaches)}")
         self._taught = self._shown
 
     def _pasted(self, change) -> None:

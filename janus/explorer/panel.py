@@ -214,11 +214,18 @@ class Panel(ipywidgets.VBox):
         return self.family.value not in FAMILIES.values()
 
     @contextmanager
-    def menus_last(self) -> Iterator[None]:
-        """Send the page what is in the menus at the end: each costs it ten milliseconds that figures need not wait."""
+    def figures_first(self) -> Iterator[None]:
+        """Tell the page what the controls say at the end: each takes it some milliseconds that figures need not wait.
+
+        Not the sliders of level and split, whose stops may change: a page has to be told of that step by step.
+        """
+        steady = (self.uplink, self.rtt, self.slo, self.images)
+        boxes = (number.box for number in (self.level, self.split, *steady))
+        menus = (self.device, self.cloud, self.family, self.codec, self.encoding, self.over)
+        ticks = (self.auto_level, self.auto_split, self.live)
         with ExitStack() as held:
-            for menu in (self.device, self.cloud, self.family, self.codec, self.encoding):
-                held.enter_context(menu.hold_sync())
+            for widget in (*menus, *(number.slider for number in steady), *boxes, *ticks):
+                held.enter_context(widget.hold_sync())
             yield
 
     def offer(self, bench: Workbench) -> None:

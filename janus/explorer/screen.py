@@ -204,7 +204,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self._workbench = self._benches.of(self.source, known[device], known[cloud])
         self._labels = (device, cloud)
         self._data = states.fingerprint(self._workbench, self._images_of(self.source))
-        with self.panel.menus_last():
+        with self.panel.figures_first():
             self.panel.device.put(device, list(known))
             self.panel.cloud.put(cloud, list(known))
             self.panel.offer(self._workbench)

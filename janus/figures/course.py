@@ -100,7 +100,7 @@ def course_figures(table: pd.DataFrame, measured: pd.DataFrame, *, slo_ms: float
     for traces, title, unit, entries, ends, below in parts:
         layout = base("", below, unit)
         layout["xaxis"] |= {"range": span, "nticks": 8, "showticklabels": bool(below)}
-        layout["yaxis"] |= {"rangemode": "tozero", "nticks": 3 if title in ("Split", "Level") else 5}
+        layout["yaxis"] |= {"rangemode": "tozero", "nticks": {"Split": 3, "Level": 2}.get(title, 5)}
         layout["yaxis"] |= {"range": ends} if ends else {}
         layout["meta"] = {"key": f"<b>{title}</b>\u2002{key(entries)['key']}", "left": LEFT_PX, "title": title}
         made.append(figure(traces, layout))

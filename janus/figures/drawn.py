@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from janus.figures.hatches import hatched
@@ -14,12 +15,12 @@ from janus.figures.specification import HALO, LINE, TABLES, TEXT
 from janus.figures.style import DASHES_PX, FONT_PX, SMALL_PX, Figure
 from janus.figures.ticks import ends, ticks
 
-# Vega knows most shapes by the same name.
-SHAPES = {"square": "square", "x-thin": "M-0.5,-0.5L0.5,0.5M-0.5,0.5L0.5,-0.5"}
-BASELINES = {"top": "top", "middle": "middle", "bottom": "bottom"}
+# Vega knows the others by the same name.
+SHAPES = {"x-thin": "M-0.5,-0.5L0.5,0.5M-0.5,0.5L0.5,-0.5"}
 # Around a point, for whoever asks with the mouse.
 HIT_PX = 12
-FIELD = re.compile(r"%\{(\w+)(?:\[(\d+)\])?(?::([^}]*))?\}")
+Ends = tuple[float, float]
+FIELD = re.compile(r"%\{(x|y|customdata)(?:\[(\d+)\])?(?::([^}]*))?\}")
 
 
 def drawn(figure: Figure) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def drawn(figure: Figure) -> dict[str, Any]:
         if trace["type"] == "bar":
             tables["bars"] += _bars(trace, tops, (1 - layout.get("bargap", 0.2)) / 2)
         else:
-            _scatter(trace, number, tables)
+            _scatter(trace, number, tables, across, up)
     for shape in layout.get("shapes", ()):
         box = {f"{axis}{end}": _at(shape, axis, span, end) for axis, span in (("x", across), ("y", up)) for end in "01"}
         if shape["type"] == "rect":
@@ -73,7 +74,14 @@ def _bars(trace: dict, tops: defaultdict[float, float], half: float) -> Iterator
             yield {"x0": x - half, "x1": x + half, "y0": low, "y1": tops[x], "fill": fill, "tip": tip}
 
 
-def _scatter(trace: dict, number: int, tables: dict[str, list[dict]]) -> None:
+def _scatter(trace: dict, number: int, tables: dict[str, list[dict]], across: Ends, up: Ends) -> None:
+    def seen(point: dict) -> bool:
+        """A point without a value is nowhere, and one beyond the axes is cut off unless its trace is not."""
+        x, y = point["x"], point["y"]
+        if y is None or not math.isfinite(y):
+            return False
+        return not trace.get("cliponaxis", True) or (across[0] <= x <= across[1] and up[0] <= y <= up[1])
+
     x, y, mode = trace["x"], trace["y"], trace["mode"]
     points = [{"x": a, "y": b} for a, b in zip(x, y, strict=True)]
     line, marker = trace.get("line", {}), trace.get("marker", {})
@@ -90,19 +98,18 @@ def _scatter(trace: dict, number: int, tables: dict[str, list[dict]]) -> None:
             for a, b, less, more in zip(x, y, error["arrayminus"], error["array"], strict=True)
         ]
     if "markers" in mode:
-        tables["dots"] += [point | look for point, look in zip(points, _looks(marker, len(x)), strict=True)]
+        looks = zip(points, _looks(marker, len(x)), strict=True)
+        tables["dots"] += [point | look for point, look in looks if seen(point)]
     if "text" in mode:
         tables["texts"] += [
             point | _text(text, SMALL_PX, TEXT, "center", "bottom", dy=-1)
             for point, text in zip(points, trace["text"], strict=True)
-            if text
+            if text and seen(point)
         ]
     if trace.get("hovertemplate"):
         size = max(marker.get("size", 0), HIT_PX) ** 2
         tables["hits"] += [
-            point | {"size": size, "tip": tip}
-            for point, tip in zip(points, _tips(trace), strict=True)
-            if point["y"] is not None
+            point | {"size": size, "tip": tip} for point, tip in zip(points, _tips(trace), strict=True) if seen(point)
         ]
 
 
@@ -125,7 +132,7 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _at(item: dict, axis: str, span: tuple[float, float], end: str = "") -> float:
+def _at(item: dict, axis: str, span: Ends, end: str = "") -> float:
     """Where it stands on the axis, given as a value of it or as a share of its length."""
     value = item[f"{axis}{end}"]
     return span[0] + value * (span[1] - span[0]) if "domain" in item.get(f"{axis}ref", "") else value
@@ -133,7 +140,7 @@ def _at(item: dict, axis: str, span: tuple[float, float], end: str = "") -> floa
 
 def _note(note: dict) -> dict[str, Any]:
     font = note.get("font", {})
-    align, baseline = note.get("xanchor", "center"), BASELINES[note.get("yanchor", "middle")]
+    align, baseline = note.get("xanchor", "center"), note.get("yanchor", "middle")
     if note.get("textangle"):  # a quarter turn to the left: its end is above
         align, baseline = {"top": "right", "middle": "center", "bottom": "left"}[baseline], "middle"
     text = _text(note["text"], font.get("size", FONT_PX), font.get("color", TEXT), align, baseline,
@@ -158,22 +165,39 @@ def _text(
 def _tips(trace: dict) -> list[str]:
     """What is said of each point to whoever asks with the mouse."""
     template = trace.get("hovertemplate", "").removesuffix("<extra></extra>")
-    parts = FIELD.split(template)
     own = trace.get("customdata", [None] * len(trace["x"]))
-    told = []
-    for values in zip(trace["x"], trace["y"], own, strict=True):
-        by_name = dict(zip(("x", "y", "customdata"), values, strict=True))
-        words = [parts[0]]
-        for name, index, form, after in zip(*(parts[n::4] for n in range(1, 5)), strict=True):
-            value = by_name[name][int(index)] if index else by_name[name]
-            words += [_number(value, form), after]
-        told.append("".join(words))
+    values = zip(trace["x"], trace["y"], own, strict=True)
+    return [_told(template, x, math.nan if y is None else y, more) for x, y, more in values]
+
+
+def _told(template: str, *values: Any) -> str:
+    names = dict(zip(("x", "y", "customdata"), values, strict=True))
+    told = _format_of(template).format(**names)
+    if "e+" in told:
+        told = _format_of(template).format(**{name: _plain(value) for name, value in names.items()})
     return told
 
 
-def _number(value: Any, form: str | None) -> str:
-    if not isinstance(value, int | float) or (form is None and isinstance(value, int)):
-        return str(value)
-    text = format(value, form or "g")
-    # Three digits of a large number are all of it, not a power of ten.
-    return f"{value:.0f}" if "e+" in text and math.isfinite(value) else text
+class _Plain(float):
+    """A number of which three digits of a large one are all of it, not a power of ten."""
+
+    def __format__(self, form: str) -> str:
+        text = super().__format__(form)
+        return super().__format__(".0f") if "e+" in text else text
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return _Plain(value) if isinstance(value, float) else value
+
+
+@lru_cache(maxsize=256)
+def _format_of(template: str) -> str:
+    """Plotly's template as Python's."""
+    literals = [text.replace("{", "{{").replace("}", "}}") for text in FIELD.split(template)[::4]]
+    fields = [
+        f"{{{name}{f'[{index}]' if index else ''}{f':{form}' if form else ''}}}"
+        for name, index, form in FIELD.findall(template)
+    ]
+    return literals[0] + "".join(field + literal for field, literal in zip(fields, literals[1:], strict=True))

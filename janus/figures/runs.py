@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html.parser
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 KNOWN = ("b", "span")
 
@@ -37,16 +39,20 @@ class _Runs(html.parser.HTMLParser):
         self.found.append({"text": data} | look)
 
 
-def runs(text: str) -> list[dict[str, str]]:
+def runs(text: str) -> Sequence[Mapping[str, str]]:
     """A text in pieces of one look each: ``text``, and ``color``, ``font-size``, ``font-weight`` where it has one."""
     if not text:
-        return []
-    if "<" not in text and "&" not in text:
-        return [{"text": text}]
+        return ()
+    return _parsed(text) if "<" in text or "&" in text else ({"text": text},)
+
+
+# Titles and keys hardly change.
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Sequence[Mapping[str, str]]:
     parser = _Runs()
     parser.feed(text)
     parser.close()
-    return parser.found
+    return tuple(parser.found)
 
 
 def lines_of(text: str) -> list[str]:
