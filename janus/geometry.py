@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from janus.arithmetic import Geometry
 from janus.errors import JanusError
@@ -81,7 +82,13 @@ class ModelGeometry:
 
     def plan(self, schedule: MergeSchedule) -> MergePlan:
         """What ``schedule`` comes to on this model."""
-        return schedule.plan(self.depth, self.tokens, self.protected)
+        return _planned(schedule, self.depth, self.tokens, self.protected)
+
+
+# Each grid asks for all levels again, whatever else has changed.
+@lru_cache(maxsize=4096)
+def _planned(schedule: MergeSchedule, depth: int, tokens: int, protected: int) -> MergePlan:
+    return schedule.plan(depth, tokens, protected)
 
 
 def _whole(value, least: int) -> bool:
