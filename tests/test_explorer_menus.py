@@ -2,6 +2,7 @@
 
 import math
 
+import ipywidgets
 import pytest
 import test_explorer
 from hypothesis import given, settings
@@ -332,3 +333,27 @@ def test_a_schedule_that_was_not_tested_has_no_accuracy():
     assert math.isnan(one.top1) and bench.stored(one.name) is bench.accuracy
     assert "none is stored for this schedule; without merging it is 80.0" in str(explain(answer, bench.accuracy))
     assert str(explain(answer, bench.accuracy)).count("searched schedule") == 1
+
+
+def test_the_page_is_told_of_the_figures_before_the_controls(made, monkeypatch):
+    """A model brings other menus, and a lesson moves everything; figures need not wait for either. A slider that gets
+    other stops is told of them one after the other, or its page says that a person moved it."""
+    explorer = made(live=False)
+    explorer.settle()
+    told = []
+    send_state = ipywidgets.Widget.send_state
+    monkeypatch.setattr(
+        ipywidgets.Widget, "send_state", lambda self, key=None: (told.append((self, key)), send_state(self, key))[1]
+    )
+    panel, plots = explorer.panel, explorer.stage.plots
+    held = (panel.device, panel.cloud, panel.family, panel.codec, panel.uplink.slider, panel.slo.box)
+
+    panel.model.value = next(value for _, value in panel.model.options if value is not panel.model.value)
+    explorer.restore("janus1?model=vit_large_patch16_384&uplink_mbps=21&slo_ms=200&split=20&follow=no")
+
+    drawn = max(at for at, (widget, _) in enumerate(told) if widget in plots)
+    last = [max((at for at, (widget, _) in enumerate(told) if widget is one), default=len(told)) for one in held]
+    assert min(last) > drawn
+    assert (panel.uplink.value, panel.slo.value, panel.split.value) == (21, 200, 20)
+    steps = [key for widget, key in told if widget is panel.split.slider]
+    assert "_options_labels" in steps and set(steps) <= {"index", "_options_labels"}
