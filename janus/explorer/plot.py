@@ -49,7 +49,7 @@ function heading({{ title, key, left, place }}, {{ left: l, right: r, top: t, bo
   const made = document.createElement("div");
   made.style.left = `calc((100% - ${{l + r}}px) * ${{place.x[0]}} + ${{l - left}}px)`;
   made.style.bottom = `calc((100% - ${{t + b}}px) * ${{place.y[1]}} + ${{b + {OVER_PX}}}px)`;
-  made.append(...[title, key].filter((runs) => runs.length).map((runs, n) => {{
+  made.append(...[title, key].filter((runs) => runs.length).map((runs) => {{
     const line = document.createElement("div");
     line.className = runs === title ? "janus-figure-title" : "janus-figure-key";
     line.append(...runs.map(({{ text, ...look }}) => {{
