@@ -1,6 +1,7 @@
 """The demo model on the screen: where no real weights are, with its own pictures, and labelled wherever it speaks."""
 
 import json
+import threading
 
 import pytest
 import test_explorer
@@ -9,7 +10,7 @@ from conftest import CHECKOUT
 
 from janus.accuracy import load_accuracy
 from janus.demo import LABEL, MODEL, NAME
-from janus.explorer import Explorer, about, screen
+from janus.explorer import Explorer, about, screen, subject, work
 from janus.explorer.sources import HUB_MODELS, ModelSource
 from janus.training.export import export
 from janus.training.network import Student
@@ -118,3 +119,14 @@ def test_about_names_it_as_what_it_is(demo, shipped):
     assert "demo, rendered from a seed" in text
     assert f"{MODEL} (500 procedural images)" in text
     assert load_accuracy(shipped / "accuracy" / f"{MODEL}.json").label == LABEL
+
+
+def test_what_the_trace_view_needs_comes_behind_the_model(monkeypatch):
+    """pandas takes half a second to import, and the view is opened in a handler."""
+    brought = []
+    monkeypatch.setattr(subject, "load_subject", lambda *given: "a subject")
+    monkeypatch.setattr(work.importlib, "import_module", brought.append)
+    results = work.load(None, None, "crop", 0, threading.Event(), give_way=lambda: None, then_calibrate=False)
+
+    assert next(results) == "a subject" and brought == []
+    assert list(results) == [] and brought == ["pandas"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,11 +18,13 @@ def load(
     source: ModelSource, images: Path | str | None, fit: str, seed: int, cancel: threading.Event, *,
     give_way: Callable[[], None], then_calibrate: bool,
 ) -> Iterator:  # fmt: skip
-    """A `Subject`, then perhaps a `LatencyProfile` of it on this machine."""
+    """A `Subject`, then perhaps a `LatencyProfile` of it on this machine; pandas comes in between."""
     from janus.explorer.subject import load_subject
 
     subject = load_subject(source, None if images is None else str(images), fit, seed, give_way)
     yield subject
+    # The trace view's tables are of it; who opens that first need not wait for half a second.
+    importlib.import_module("pandas")
     if then_calibrate and not cancel.is_set():
         yield subject.calibrate()
 
