@@ -178,7 +178,7 @@ def test_the_picture_follows_its_slider(book):
 def test_a_mouse_over_a_bar_or_a_point_is_told_what_it_is(book):
     """The words are the figure's own; away from it they are gone."""
     told = book.page.locator("#vg-tooltip-element")
-    for part, words in ((".janus-stage .mark-rect path[fill^=url]", r"^split \d+.*: [\d.]+ ms$"),
+    for part, words in ((".janus-stage .mark-rect path[fill^=url]", r"^split \d+.*: modelled [\d.]+ ms$"),
                         (".janus-stage .mark-symbol:last-of-type path",
                          r"^(split|level) .*[\d.]+ (ms|% .*images.*)$")):  # fmt: skip
         book.page.locator(part).first.hover(force=True)

@@ -102,7 +102,7 @@ def course_figures(table: pd.DataFrame, measured: pd.DataFrame, *, slo_ms: float
         layout["xaxis"] |= {"range": span, "nticks": 8, "showticklabels": bool(below)}
         layout["yaxis"] |= {"rangemode": "tozero", "nticks": {"Split": 3, "Level": 2}.get(title, 5)}
         layout["yaxis"] |= {"range": ends} if ends else {}
-        layout["meta"] = {"key": f"<b>{title}</b>\u2002{key(entries)['key']}", "left": LEFT_PX, "title": title}
+        layout["meta"] = {"key": f"<b>{title}</b>\u2002{key(entries)['key']}", "left": LEFT_PX}
         made.append(figure(traces, layout))
     made[-1]["layout"]["shapes"] = [line("dash", x0=0, x1=1, xref="x domain", y0=slo_ms, y1=slo_ms)]
     made[-1]["layout"]["annotations"] = [

@@ -68,7 +68,7 @@ def latency_figure(
     bars = [
         bar(
             x=x, y=list(table[column]), name=name, marker=marker, customdata=cuts,
-            hovertemplate=f"%{{customdata}}, {name}: %{{y:.3g}} ms<extra></extra>",
+            hovertemplate=f"%{{customdata}}, {name}: modelled %{{y:.3g}} ms<extra></extra>",
         )
         for column, (name, marker) in PARTS.items()
     ]  # fmt: skip

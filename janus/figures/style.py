@@ -11,7 +11,7 @@ VERMILLION, PURPLE, GREY = "#D55E00", "#CC79A7", "#999999"
 # them.
 INK, FAINT = "#7f7f7f", "rgba(127,127,127,0.25)"
 WHITE = "#ffffff"
-# Behind text on bars; the workbench puts the theme's own in its place.
+# Behind text on bars, where plotly draws; on the screen and in files such text has an edge instead.
 PAPER = "rgba(254,254,254,0.85)"
 DEVICE = {"color": BLUE}
 # On top of the bar's colour, which is plotly's way only where a template says so.
