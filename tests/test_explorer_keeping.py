@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from janus.errors import JanusError
-from janus.explorer import Explorer
+from janus.explorer import Explorer, keeping
 from janus.explorer.export import FORMATS
-from janus.explorer.lessons import LESSONS
+from janus.explorer.lessons import LESSONS, Lesson
 from janus.explorer.state import LONGEST, VERSION, join, take_apart, text_of
 from janus.figures import still as stills
 from janus.figures.drawn import drawn
-from janus.grid import CODECS, ENCODINGS
+from janus.grid import CODECS, ENCODINGS, PlanGrid
 from janus.policy import POLICIES
 
 alone, made = test_explorer.alone, test_explorer.made
@@ -296,6 +296,24 @@ def test_a_lesson_whose_controls_were_moved_can_be_chosen_again(made):
     assert explorer.answer.question.uplink_mbps == 50
     explorer.panel.reset.click()
     assert explorer.bar.says.value == "" and explorer.bar.lesson.value != name
+
+
+def test_lessons_are_prepared_once_a_model_is_there(made, monkeypatch):
+    """Choosing one builds no table of plans that had not been built before; one that cannot be had stays silent."""
+    monkeypatch.setattr(keeping.Keeping, "_unprepared", (*LESSONS, Lesson(name="?", state="janus9?", teaches="")))
+    explorer = made(live=False)
+    explorer.settle()
+    assert explorer.banner.layout.display == "none"
+    built = []
+    build = PlanGrid.build.__func__
+    monkeypatch.setattr(
+        PlanGrid, "build", classmethod(lambda cls, *given, **more: built.append(1) or build(cls, *given, **more))
+    )
+
+    learn(explorer, LESSONS[0].name)
+
+    assert explorer.answer.question.encoding == "raw" and built == []
+    assert not explorer._unprepared
 
 
 # -- tables and files --------------------------------------------------------------------------------------------------

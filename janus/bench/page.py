@@ -14,6 +14,7 @@ import nbformat
 
 from janus.bench.laboratory import FLAGS, RUN_ALL, Book, LabServer, find_chromium
 from janus.errors import JanusError
+from janus.explorer.lessons import LESSONS
 from janus.progress import bar
 from janus.units import ms_to_s
 
@@ -109,6 +110,8 @@ REST = """(selector) => new Promise((rested) => {
 })"""
 # What it changes in the figures is the accuracy that is measured from then on.
 LATE = "follow the controls"
+# A lesson is not taken back by the next key: all are walked through, down and up again.
+WALKED = "Lesson"
 KEYS = {"slider": ("ArrowRight", "ArrowLeft"), "menu": ("ArrowDown", "ArrowUp"), "tick": ("Space", "Space")}
 
 
@@ -183,8 +186,9 @@ def keys_to_figures(book: Book, rounds: int) -> Iterator[tuple[str, list[float]]
         (at, name, kind) for at, (name, kind) in enumerate(book.page.evaluate(FIND)) if not name.startswith(LATE)
     ]
     for number, name, kind in bar(controls, unit="control", title="keys"):
-        times = []
-        for key in KEYS[kind] * rounds:
+        times, (there, back) = [], KEYS[kind]
+        walk = [there] * len(LESSONS) + [back] * len(LESSONS)
+        for key in walk if name.startswith(WALKED) else (there, back) * rounds:
             book.page.wait_for_function(QUIET, timeout=WAIT_MS)
             book.page.evaluate(REST, ".janus-stage")
             taken = press(book, f'[data-bench="{number}"]', key, FIGURES)

@@ -9,6 +9,7 @@ import ipywidgets
 
 from janus.explorer.browser import Browser
 from janus.explorer.controls import Choice
+from janus.explorer.later import told_later
 from janus.explorer.lessons import LESSONS
 from janus.explorer.looks import looks
 
@@ -78,8 +79,9 @@ class Bar(ipywidgets.VBox):
         except Exception:
             self.lesson.put(NONE)
             raise
-        # Last, since it moves the figures down, which takes the page as long as to draw them.
-        self._say(f"<b>{html.escape(name)}.</b> {html.escape(self._known[name].teaches)}")
+        # It moves the figures down, which takes the page as long as to draw them.
+        with told_later(self.says, self.says.layout):
+            self._say(f"<b>{html.escape(name)}.</b> {html.escape(self._known[name].teaches)}")
         self._taught = self._shown
 
     def _pasted(self, change) -> None:

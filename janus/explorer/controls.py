@@ -65,8 +65,8 @@ class Number(ipywidgets.HBox):
         **layout: str,
     ):  # fmt: skip
         self.name, self.unit, self._whole, self._bounds = name, unit, whole, bounds
-        self._value, self._syncing, self._changed = value, False, changed
-        self._steps = list(steps)
+        self._value, self._syncing, self._changed, self._waits = value, False, changed, False
+        self._steps, self._stops = list(steps), list(steps)
         self.slider = ipywidgets.SelectionSlider(
             options=self._options(), description=name, readout=False, tooltip=tooltip,
             **looks(ipywidgets.SelectionSlider, LABEL, flex="1 1 auto", width="auto", min_width="0"),
@@ -93,22 +93,32 @@ class Number(ipywidgets.HBox):
     def put(self, value: float, steps: Sequence[float] | None = None) -> None:
         """Set the number, and where the slider can stop, without telling anyone."""
         self._value = int(value) if self._whole else value
-        self._syncing = True
+        self._steps = self._steps if steps is None else list(steps)
+        if not self._waits:
+            self.show()
+
+    def wait(self) -> None:
+        """Leave slider and box as they are until `show`, whatever is put."""
+        self._waits = True
+
+    def show(self) -> None:
+        """Let slider and box say the number."""
+        self._waits, self._syncing, value = False, True, self._value
         try:
-            if steps is not None and list(steps) != self._steps:
-                self._steps = list(steps)
+            if self._steps != self._stops:
+                self._stops = self._steps
                 # By way of the first stop, which old and new ones have: a page sets the handle before it knows the new
                 # ones, moves it to the last of the old, and says that a person did.
                 self.slider.index = 0
                 self.slider.options = self._options()
-            self.slider.index = min(range(len(self._steps)), key=lambda i: abs(self._steps[i] - value))
+            self.slider.index = min(range(len(self._stops)), key=lambda i: abs(self._stops[i] - value))
             self.box.value = f"{value:.6g}" if abs(value) < PLAIN else f"{value:.0f}"
             self.box.remove_class("janus-wrong")
         finally:
             self._syncing = False
 
     def _options(self) -> list[tuple[str, float]]:
-        return [(f"{step:g} {self.unit}".strip(), step) for step in self._steps]
+        return [(f"{step:g} {self.unit}".strip(), step) for step in self._stops]
 
     def _slid(self, change) -> None:
         if not self._syncing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from janus.explorer.later import later
 from janus.explorer.work import outlines
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Following:
         subject = self.subject
         if subject is None:
             self._outlining.cancel()
-            self.stage.draw()
+            later(self.banner.guard(self.stage.draw))
             return
         if self.stage.outlined_as((self.stage.which.value, self.answer.merging.removed, subject.name)):
             return

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from janus import demo
+from janus.errors import JanusError
 from janus.explorer import state as states
 from janus.explorer.export import FORMATS, Sheet, facts_of, write_files
+from janus.explorer.lessons import LESSONS, Lesson
 from janus.explorer.sheets import sheets_of
 from janus.explorer.sources import ModelSource
 from janus.hub import DEFAULT_IMAGES
@@ -16,7 +19,7 @@ from janus.pictures import DrawnPictures
 
 if TYPE_CHECKING:
     from janus.explorer.bar import Bar
-    from janus.explorer.behind import Turn
+    from janus.explorer.behind import Post, Turn
     from janus.explorer.desk import Desk
     from janus.explorer.live import LiveAccuracy
     from janus.explorer.machines import Machines
@@ -53,6 +56,8 @@ class Keeping:
     _seed: int
     _data: str
     _accuracy: Columns
+    _post: Post
+    _unprepared: Sequence[Lesson] = LESSONS
     _device_chosen: bool
     _cloud_here: bool
     _turn: Turn
@@ -83,10 +88,7 @@ class Keeping:
             self._bring_back(state)
 
     def _bring_back(self, state: str) -> None:
-        to = states.read(
-            state, self.panel, sources=self._sources, machines=self._machines, benches=self._benches,
-            images_of=self._images_of,
-        )  # fmt: skip
+        to = self._read(state)
         if to.source not in self._sources:
             self._sources.append(to.source)
         if to.seed not in (None, self._seed):
@@ -94,14 +96,33 @@ class Keeping:
             self.stage.redraw(DrawnPictures(seed=to.seed))
             if not to.source.trained:
                 self.subject = None
-        with self.panel.figures_first():
+        with self.panel.figures_first(self.stage.block):
             self.panel.put(to.values, to.level, to.split)
             self.stage.want(to.picture)
             self._device_chosen = to.device is not None or self._machines.given(to.source.name)
             self._cloud_here = to.cloud_here
             self._open(to.source, to.device, to.cloud)
-        self.stage.block.value = self._workbench.geometry.depth if to.block is None else to.block
+            self.stage.block.value = self._workbench.geometry.depth if to.block is None else to.block
         self.bar.made_with(to.data, self._data)
+
+    def _prepare(self) -> None:
+        """Ask what the lessons ask, once and one after the other, so that the first of each is answered like others.
+
+        Whoever moves a control meanwhile comes between two of them.
+        """
+        if not self._unprepared:
+            return
+        lesson, *self._unprepared = self._unprepared
+        # One that cannot be had here says so when it is chosen.
+        with suppress(JanusError):
+            self._read(lesson.state)
+        self._post(self._prepare)
+
+    def _read(self, state: str) -> states.Target:
+        return states.read(
+            state, self.panel, sources=self._sources, machines=self._machines, benches=self._benches,
+            images_of=self._images_of,
+        )  # fmt: skip
 
     def sheets(self) -> dict[str, Sheet]:
         """Each figure with its data as a table: `explorer.sheets()["latency"].table`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
 import ipywidgets
 
 from janus.explorer.controls import Choice, Number, Offered, Tick, group, round_steps
+from janus.explorer.later import told_later
 from janus.explorer.looks import looks
 from janus.explorer.owned import finds
 from janus.geometry import ModelGeometry
@@ -214,18 +215,18 @@ class Panel(ipywidgets.VBox):
         return self.family.value not in FAMILIES.values()
 
     @contextmanager
-    def figures_first(self) -> Iterator[None]:
-        """Tell the page what the controls say at the end: each takes it some milliseconds that figures need not wait.
+    def figures_first(self, *others: ipywidgets.Widget) -> Iterator[None]:
+        """Tell the page what controls say later than what the figures show.
 
-        Not the sliders of level and split, whose stops may change: a page has to be told of that step by step.
+        Args:
+            others: Than the controls of this panel.
         """
-        steady = (self.uplink, self.rtt, self.slo, self.images)
-        boxes = (number.box for number in (self.level, self.split, *steady))
         menus = (self.device, self.cloud, self.family, self.codec, self.encoding, self.over)
         ticks = (self.auto_level, self.auto_split, self.live)
-        with ExitStack() as held:
-            for widget in (*menus, *(number.slider for number in steady), *boxes, *ticks):
-                held.enter_context(widget.hold_sync())
+        with told_later(*menus, *ticks, *others) as then:
+            for number in (self.level, self.split, self.uplink, self.rtt, self.slo, self.images):
+                number.wait()
+                then.callback(number.show)
             yield
 
     def offer(self, bench: Workbench) -> None:

@@ -15,6 +15,7 @@ from janus.explorer.behind import Lane, Turn, kernel_post
 from janus.explorer.desk import Desk
 from janus.explorer.following import Following
 from janus.explorer.keeping import Keeping
+from janus.explorer.later import told_later
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.looks import looks
 from janus.explorer.machines import THIS, Machines
@@ -28,7 +29,7 @@ from janus.explorer.style import CSS
 from janus.explorer.work import ask_hub, calibrate, load
 from janus.pictures import DrawnPictures
 from janus.profile import LatencyProfile
-from janus.workbench import Question, accuracy_table
+from janus.workbench import Answer, Question, accuracy_table
 
 # A slider that is dragged sends dozens of values; what is slow waits until it rests.
 SETTLE_S = 0.3
@@ -180,8 +181,9 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
             self._doing = f"loading {source.title}" if source.weights != "none" else ""
             self.stage.forget(self._why_no_tokens())
         usual = self._machines.usual(source.name)
-        self._on(device or usual[0], cloud or usual[1])
-        self.stage.block.value = self._workbench.geometry.depth
+        with self.panel.figures_first(self.stage.block):
+            self._on(device or usual[0], cloud or usual[1])
+            self.stage.block.value = self._workbench.geometry.depth
         if not loaded and source.weights != "none":
             images = self._images_of(source)
             self._loading.submit(
@@ -228,6 +230,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         """Nothing is being loaded or timed any more, so accuracy may have the processor."""
         self._doing = ""
         self._live_changed()
+        self._prepare()
 
     def _calibrate(self) -> None:
         if self.subject is None:
@@ -264,6 +267,13 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
             measured=self.desk.measured(answer, name), seen=self.desk.planned,
         )  # fmt: skip
         self.desk.show(answer)
+        panel = self.panel
+        with told_later(self.note, self.bar.text, self.bar.browser, panel.status, panel.evaluate, panel.cancel,
+                        panel.calibrate, self.desk.measure):  # fmt: skip
+            self._tell(answer, name)
+
+    def _tell(self, answer: Answer, name: str) -> None:
+        """What stands around the figures."""
         images = None if self.subject is None else self.subject.images.name if self.subject.images else ""
         self.note.value = note_html(
             self.source, self._workbench.device, self._workbench.cloud, self._workbench.accuracy, images, self._real,

@@ -69,11 +69,12 @@ class Stage(ipywidgets.Box):
             min=0, max=12, value=12, description="After block", tooltip="Merged tokens after this block.",
             **looks(ipywidgets.IntSlider, LABEL, width="auto"),
         )  # fmt: skip
-        self.block.observe(guard(lambda change: self.draw()), names="value")
+        self.block.observe(guard(lambda change: self.groups is None or self.draw()), names="value")
         self.view = ipywidgets.HTML(**looks(ipywidgets.HTML))
         self.picture = ipywidgets.VBox([self.view, self.block, self.which], **looks(ipywidgets.VBox))
         self.picture.add_class("janus-picture")
         self.why_not = ""
+        self.draw()
 
     def show(
         self, answer: Answer, accuracy: Columns, *, over: str, empty: str, label: str, measured=None, seen: bool = True
@@ -92,14 +93,13 @@ class Stage(ipywidgets.Box):
         self.measured = measured
         self._make = partial(self._figures, answer, accuracy, over=over, empty=empty, label=label, measured=measured)
         self.__dict__.pop("figures", None)
+        if seen:
+            alone = [(figure,) for figure in self.figures]
+            if not self.plots:
+                self.plots = tuple(Plot(one, margin=margin) for one, margin in zip(alone, MARGINS, strict=True))
+                self.children = (*self.plots, self.picture)
+            show_together(self.plots, alone)
         self.block.max = answer.depth
-        if not seen:
-            return
-        alone = [(figure,) for figure in self.figures]
-        if not self.plots:
-            self.plots = tuple(Plot(one, margin=margin) for one, margin in zip(alone, MARGINS, strict=True))
-            self.children = (*self.plots, self.picture)
-        show_together(self.plots, alone)
 
     @cached_property
     def figures(self) -> tuple[Figure, ...]:
