@@ -82,9 +82,10 @@ class Panel(ipywidgets.VBox):
         self._fitted = question.family
 
         def other_family() -> None:
-            self._keep_compute()
-            self.fit(self._bench)
-            asked()
+            with self.figures_first():
+                self._keep_compute()
+                self.fit(self._bench)
+                asked()
 
         self.family = Offered("Schedule", list(FAMILIES.items()), question.family, guard=guard, changed=other_family,
                               tooltip="How merging is spread over the blocks; below the families those that were "
@@ -120,8 +121,9 @@ class Panel(ipywidgets.VBox):
                           tooltip="Latency target for one frame.")  # fmt: skip
 
         def other_codec() -> None:
-            self.fit(self._bench)
-            asked()
+            with self.figures_first():
+                self.fit(self._bench)
+                asked()
 
         self.codec = Codecs("Tokens as", named(tuple(CODECS)), question.codec, guard=guard, changed=other_codec,
                             tooltip="What the tokens travel as when the model is cut; of the transform, larger steps "

@@ -141,14 +141,15 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
     def _asked(self) -> None:
         answer = self._workbench.ask(self.panel.question())
         self.answer = answer
-        if self.panel.auto_level.value and not answer.searched:
-            self.panel.level.put(answer.plan.level)
-        if self.panel.auto_split.value:
-            self.panel.split.put(answer.plan.split)
-        self._follow()
-        self.desk.follow(self._workbench, answer)
-        self._show()
-        self._outline()
+        with self.panel.figures_first():
+            if self.panel.auto_level.value and not answer.searched:
+                self.panel.level.put(answer.plan.level)
+            if self.panel.auto_split.value:
+                self.panel.split.put(answer.plan.split)
+            self._follow()
+            self.desk.follow(self._workbench, answer)
+            self._show()
+            self._outline()
 
     def _machines_changed(self) -> None:
         model, (device, cloud) = self.panel.model.value, self._labels
