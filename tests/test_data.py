@@ -245,6 +245,13 @@ def test_sixteen_bits_are_cut_to_eight():
     assert np.array_equal(decoded[..., 0], np.arange(256, dtype=np.uint8).reshape(16, 16))
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_pixels_without_a_known_white_are_refused(kind):
+    """Of 32 bits nobody knows which is white; a guess would show them dark and count them as wrong."""
+    with pytest.raises(JanusError, match="32 bits and no known white: save it with 8 or 16 bits"):
+        decode(packed(Image.fromarray(np.ones((8, 8), kind)), "TIFF"))
+
+
 def test_transparency_becomes_white():
     """What shines through is white, not what happens to be stored below."""
     image = Image.new("RGBA", (4, 4), (10, 20, 30, 0))

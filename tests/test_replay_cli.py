@@ -112,6 +112,8 @@ def test_a_measured_profile_brings_its_own_model(run, tmp_path):
         (["--seed", "-1"], "seed -1 must be"),
         (["--slowdown", "0"], "slowdown 0.0 is out of range"),
         (["--window", "0"], "window 0 must be 1 or more"),
+        (["--window", "3", "--estimator", "ewma"], "--window 3: the estimator ewma has none"),
+        (["--late", "queue"], "--late queue: only a camera's frames come late"),
         (["--estimator", "stars"], "estimator 'stars' is unknown"),
         (["--accuracy", "none.json"], "none.json: cannot be read"),
         (["--out", "frames.xls"], "ends in .csv or .parquet"),

@@ -72,6 +72,34 @@ def test_the_set_that_janus_makes_works(files, way):
         assert np.array_equal(expected(), ask(cloud, device_side))
 
 
+@pytest.mark.parametrize("end", ["cloud", "device"])
+def test_a_certificate_and_the_key_of_another_are_refused_by_name(files, strangers, end):
+    """Before a port is opened or a call made; gRPC itself would take them."""
+    certificate, key = files[f"{end}.pem"], strangers[f"{end}-key.pem"]
+    with pytest.raises(JanusError) as refusal:
+        if end == "cloud":
+            serve(HALF, credentials=CloudCredentials(certificate=certificate, key=key))
+        else:
+            CloudClient(HALF, ("127.0.0.1:1",), DeviceCredentials(ca=files["ca.pem"], certificate=certificate, key=key))
+
+    assert str(refusal.value) == f"{key}: is not the key of {certificate}; give the two that were made together."
+
+
+def test_a_key_that_is_damaged_or_has_a_passphrase_is_refused(files, tmp_path):
+    """In one sentence, and without a question on the terminal."""
+    from cryptography.hazmat.primitives import serialization
+
+    locked, damaged = tmp_path / "locked.pem", tmp_path / "damaged.pem"
+    key = serialization.load_pem_private_key(files["cloud-key.pem"].read_bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    locked.write_bytes(key.private_bytes(*form, serialization.BestAvailableEncryption(b"secret")))
+    damaged.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+
+    for one in (locked, damaged):
+        with pytest.raises(JanusError, match=f"{one.name}: OpenSSL cannot use them .*without a passphrase, in PEM"):
+            CloudCredentials(certificate=files["cloud.pem"], key=one).server_credentials()
+
+
 def test_the_certificate_is_good_for_the_names_that_were_asked_for(tmp_path):
     """Loopback, this machine's name, and each --host."""
     from cryptography import x509

@@ -69,12 +69,12 @@ SHOWN = (
               "done, or by the clock of a camera.  [default: camera if --camera-fps is given, else "
               "closed]")  # fmt: skip
 @click.option("--camera-fps", type=float, help="Frames a second in camera mode.  [default: 10]")
-@click.option("--late", type=click.Choice(["queue", "drop"]), default="drop", show_default=True,
-              help="What a camera does with a frame that comes while another runs.")  # fmt: skip
+@click.option("--late", type=click.Choice(["queue", "drop"]), help="What a camera does with a frame that "
+              "comes while another runs.  [default: drop]")  # fmt: skip
 @click.option("--rtt", "rtt_ms", type=float, default=20.0, show_default=True, help="ms, where the trace knows none.")
 @click.option("--estimator", default="harmonic", show_default=True, help="Of the bandwidth: "
               f"{', '.join(ESTIMATORS)}; janus-robust has its own.")  # fmt: skip
-@click.option("--window", type=int, default=5, show_default=True, help="Transfers that the estimator remembers.")
+@click.option("--window", type=int, help="Transfers that the estimator remembers, harmonic or quantile.  [default: 5]")
 @click.option("--slowdown", type=float, default=1.0, show_default=True, help="True device time over its profile's.")
 @click.option("--frames", type=int, default=0, help="At most so many.  [default: all]")
 @click.option("--duration", "duration_s", type=float, default=0.0, help="Seconds of each trace.  [default: all]")
@@ -108,6 +108,7 @@ def command(
     from janus.grid import GridSettings, PlanGrid
     from janus.network import load_traces
     from janus.policy import PolicySettings, check_policy
+    from janus.policy.base import WINDOWED
     from janus.profile import MACHINES, find_profile, load_profile
     from janus.profile import slower as slowed
     from janus.rates import find_rates
@@ -119,12 +120,17 @@ def command(
     if mode == "closed" and camera_fps is not None:
         raise JanusError(f"--camera-fps {camera_fps:g}: a closed loop has no camera; leave out this or --mode.")
     mode = mode or ("closed" if camera_fps is None else "camera")
+    if mode == "closed" and late is not None:
+        raise JanusError(f"--late {late}: only a camera's frames come late; give --camera-fps too, or leave it out.")
+    if window is not None and estimator in ESTIMATORS and estimator not in WINDOWED:
+        raise JanusError(f"--window {window}: the estimator {estimator} has none; leave it out, or give --estimator "
+                         f"{' or '.join(WINDOWED)}.")  # fmt: skip
     fps = 10.0 if camera_fps is None else camera_fps
     settings = ReplaySettings(
-        mode=mode, camera_fps=fps, late=late, frames=frames, duration_s=duration_s, rtt_ms=rtt_ms, slowdown=slowdown,
-        seed=seed,
+        mode=mode, camera_fps=fps, late=late or "drop", frames=frames, duration_s=duration_s, rtt_ms=rtt_ms,
+        slowdown=slowdown, seed=seed,
     )  # fmt: skip
-    policy_settings = PolicySettings(estimator=estimator, window=window, rtt_ms=rtt_ms)
+    policy_settings = PolicySettings(estimator=estimator, window=5 if window is None else window, rtt_ms=rtt_ms)
     files = [spec for spec in (device, cloud) if spec not in MACHINES and os.path.exists(spec)]
     # A measured profile brings its model, and what a derived one at the other end needs to know of it.
     measured = load_profile(files[0], for_model=model) if files else None
@@ -181,7 +187,7 @@ def command(
     if not as_json:
         click.echo(
             f"{at_device.model}, {at_device.label} and {at_cloud.label}; {mode}"
-            f"{f' at {settings.camera_fps:g} frames/s, late frames {late}' if mode == 'camera' else ' loop'}; "
+            f"{f' at {settings.camera_fps:g} frames/s, late frames {settings.late}' if mode == 'camera' else ' loop'}; "
             f"device-only takes {local_ms:.0f} ms, SLO {', '.join(f'{slo:g}' for slo in slos)} ms. All is modelled."
         )
         _print(done.summary, best)

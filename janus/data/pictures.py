@@ -115,12 +115,15 @@ def decode(data: bytes) -> Image.Image:
     to 8; of an animation it is the first frame.
 
     Raises:
-        JanusError: If it does not decode in full, or has more pixels than Pillow thinks safe.
+        JanusError: If it does not decode in full, has more pixels than Pillow thinks safe, or pixels whose largest
+            value nobody knows (float and 32-bit TIFF).
     """
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > Image.MAX_IMAGE_PIXELS:
             raise JanusError(f"{image.width} x {image.height} pixels are more than {Image.MAX_IMAGE_PIXELS}")
+        if image.mode == "F" or (image.mode == "I" and image.format == "TIFF"):
+            raise JanusError("its pixels have 32 bits and no known white: save it with 8 or 16 bits")
         image.load()
         return _rgb(_upright(image))
     except JanusError:

@@ -97,6 +97,10 @@ class FrameReport(NamedTuple):
     fallback: bool
 
 
+# The estimators that remember so many transfers.
+WINDOWED = ("harmonic", "quantile")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PolicySettings:
     """What policies have in common.
@@ -133,8 +137,7 @@ class PolicySettings:
 
     def make_estimator(self) -> Estimator:
         """The estimator by its name, with the window where it has one."""
-        windowed = self.estimator in ("harmonic", "quantile")
-        options = {"window": self.window} if windowed else {}
+        options = {"window": self.window} if self.estimator in WINDOWED else {}
         return make_estimator(self.estimator, prior_mbps=self.initial_mbps, **options)
 
 

@@ -10,6 +10,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class CloudCredentials:
         if self.certificate is None or self.key is None:
             return None
         authority = None if self.client_ca is None else _read_pem(self.client_ca)
-        pair = (_read_pem(self.key), _read_pem(self.certificate))
+        pair = _read_pair(self.key, self.certificate)
         return grpc.ssl_server_credentials([pair], authority, require_client_auth=authority is not None)
 
 
@@ -78,9 +79,9 @@ class DeviceCredentials:
         """For `grpc.secure_channel`; None for plaintext."""
         if self.ca is None:
             return None
-        key = None if self.key is None else _read_pem(self.key)
-        certificate = None if self.certificate is None else _read_pem(self.certificate)
-        return grpc.ssl_channel_credentials(_read_pem(self.ca), key, certificate)
+        if self.certificate is None or self.key is None:
+            return grpc.ssl_channel_credentials(_read_pem(self.ca))
+        return grpc.ssl_channel_credentials(_read_pem(self.ca), *_read_pair(self.key, self.certificate))
 
     def metadata(self, addresses: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """What goes with every call.
@@ -175,6 +176,22 @@ def _read_pem(path: Path) -> bytes:
     if b"-----BEGIN " not in data:
         raise JanusError(f"{path}: is not a PEM file; make a set with `janus cloud --new-credentials DIR`.")
     return data
+
+
+def _read_pair(key: Path, certificate: Path) -> tuple[bytes, bytes]:
+    """A key and its certificate. gRPC would take any two, and refuse every connection afterwards."""
+    pair = _read_pem(key), _read_pem(certificate)
+    try:
+        # A key with a passphrase would ask for it on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as why:
+        if why.reason == "KEY_VALUES_MISMATCH":
+            raise JanusError(f"{key}: is not the key of {certificate}; give the two that were made together.") from why
+        raise JanusError(
+            f"{certificate}, {key}: OpenSSL cannot use them ({why.reason or why}); give a certificate and its key, "
+            "without a passphrase, in PEM."
+        ) from why
+    return pair
 
 
 def _read(path: Path) -> bytes:
