@@ -17,7 +17,7 @@ from janus.cli import main
 from janus.demo import CLASSES, SEED, render, scene
 from janus.demo.shapes import UNIT
 from janus.errors import JanusError
-from janus.training import RECIPES, Recipe, Stage, train
+from janus.training import RECIPES, Recipe, Stage, loop, train
 from janus.training.batches import TURNS, Batches, window, windows
 from janus.training.checkpoint import load_state
 from janus.training.export import export
@@ -77,6 +77,17 @@ def test_a_stopped_run_goes_on_to_the_same_weights(unbroken, tmp_path, images):
     assert facts["validations"] == unbroken[1]["validations"]
     for name, tensor in unbroken[0].state_dict().items():
         assert torch.equal(student.state_dict()[name], tensor), name
+
+
+def test_a_stopped_run_keeps_its_precision(unbroken, tmp_path, monkeypatch):
+    """Another process times the processor anew, and may find the other precision faster."""
+    stop, tell = stop_after(16)
+    train(TINY, tmp_path, seed=3, stop=stop, tell=tell)
+    monkeypatch.setattr(loop, "bfloat16_is_faster", lambda: not unbroken[1]["bfloat16"])
+    student, facts = train(TINY, tmp_path, seed=3)
+
+    assert facts["bfloat16"] == unbroken[1]["bfloat16"]
+    assert torch.equal(student.vit.head.weight, unbroken[0].vit.head.weight)
 
 
 def test_rendering_in_another_process_changes_nothing(unbroken, tmp_path):

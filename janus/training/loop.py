@@ -61,7 +61,8 @@ def train(
         recipe: What to do.
         work: A folder for the state; made if it is not there.
         seed: Of the pictures and of the first weights.
-        torch_device: ``cpu`` or ``cuda``. bfloat16 does the products on ``cuda``, and on a CPU that is faster with it.
+        torch_device: ``cpu`` or ``cuda``. bfloat16 does the products on ``cuda``, and on a CPU that is faster
+            with it; a stopped run goes on as it began.
         workers: Processes that render beside this one.
         stop: Set from a signal handler; the step at hand is finished and the state is written.
         tell: Called after each step.
@@ -92,6 +93,7 @@ class _Run:
         self.curve: list[dict] = []
         self.validations: list[dict] = []
         self.seconds = 0.0
+        # Asked before the seed is set: asking takes random numbers.
         self.bfloat16 = torch_device == "cuda" or bfloat16_is_faster()
         torch.manual_seed(seed)
         if path.is_file():
@@ -131,6 +133,8 @@ class _Run:
                 raise JanusError(f"{self.path}: it is of another {what}; choose another --work folder, or that {what}.")
         self.stage, self.step, self.seconds = facts["stage"], facts["step"], facts["seconds"]
         self.curve, self.validations = facts["curve"], facts["validations"]
+        # As it began, whatever another timing says: other products make another model.
+        self.bfloat16 = facts["bfloat16"]
         at = min(self.stage, len(self.recipe.stages) - 1)
         self._start(Student(self.recipe.stages[at].depth))
         restore(self.student, self.optimisers, tensors)
@@ -226,7 +230,7 @@ class _Run:
 def bfloat16_is_faster() -> bool:
     """Whether this CPU multiplies faster in bfloat16 than in float32; without units for it it is fourteen times slower.
 
-    Asked by trying, since no flag of torch tells; once in a process, where a stopped run then goes on as it began.
+    Asked by trying, since no flag of torch tells.
     """
     fastest = {}
     for dtype in (torch.float32, torch.bfloat16):
