@@ -5,6 +5,7 @@ import asyncio
 import ipywidgets
 import pytest
 
+from janus.errors import JanusError
 from janus.explorer.controls import Number
 from janus.explorer.later import DRAWN_S, later, told_later
 
@@ -109,3 +110,13 @@ def test_a_number_that_waits_can_be_moved():
     assert asked == [6]
     one.show()
     assert (one.value, one.slider.value, one.box.value) == (6, 6, "6")
+
+
+def test_a_number_that_nobody_put_keeps_what_a_person_typed():
+    """Wrong text stays to be mended when something else is answered meanwhile."""
+    one = number()
+    with pytest.raises(JanusError, match="'many' is not a number"):
+        one.box.value = "many"
+    one.wait()
+    one.show()
+    assert one.box.value == "many" and "janus-wrong" in one.box._dom_classes

@@ -65,7 +65,8 @@ class Number(ipywidgets.HBox):
         **layout: str,
     ):  # fmt: skip
         self.name, self.unit, self._whole, self._bounds = name, unit, whole, bounds
-        self._value, self._syncing, self._changed, self._waits = value, False, changed, False
+        self._value, self._syncing, self._changed = value, False, changed
+        self._waits = self._late = False
         self._steps, self._stops = list(steps), list(steps)
         self.slider = ipywidgets.SelectionSlider(
             options=self._options(), description=name, readout=False, tooltip=tooltip,
@@ -94,16 +95,23 @@ class Number(ipywidgets.HBox):
         """Set the number, and where the slider can stop, without telling anyone."""
         self._value = int(value) if self._whole else value
         self._steps = self._steps if steps is None else list(steps)
-        if not self._waits:
-            self.show()
+        if self._waits:
+            self._late = True
+        else:
+            self._say()
 
     def wait(self) -> None:
         """Leave slider and box as they are until `show`, whatever is put."""
         self._waits = True
 
     def show(self) -> None:
-        """Let slider and box say the number."""
-        self._waits, self._syncing, value = False, True, self._value
+        """Let slider and box say what was put since `wait`; without that, they keep what a person typed."""
+        late, self._waits, self._late = self._late, False, False
+        if late:
+            self._say()
+
+    def _say(self) -> None:
+        self._syncing, value = True, self._value
         try:
             if self._steps != self._stops:
                 self._stops = self._steps

@@ -68,7 +68,7 @@ class Following:
         subject = self.subject
         if subject is None:
             self._outlining.cancel()
-            later(self.banner.guard(self.stage.draw))
+            later(self.stage.draw)
             return
         if self.stage.outlined_as((self.stage.which.value, self.answer.merging.removed, subject.name)):
             return

@@ -69,7 +69,7 @@ class Stage(ipywidgets.Box):
             min=0, max=12, value=12, description="After block", tooltip="Merged tokens after this block.",
             **looks(ipywidgets.IntSlider, LABEL, width="auto"),
         )  # fmt: skip
-        self.block.observe(guard(lambda change: self.groups is None or self.draw()), names="value")
+        self.block.observe(guard(lambda change: self._after_block()), names="value")
         self.view = ipywidgets.HTML(**looks(ipywidgets.HTML))
         self.picture = ipywidgets.VBox([self.view, self.block, self.which], **looks(ipywidgets.VBox))
         self.picture.add_class("janus-picture")
@@ -160,6 +160,10 @@ class Stage(ipywidgets.Box):
     def pixels(self) -> np.ndarray:
         """The picture that is shown."""
         return self.picture_of(self.which.value)
+
+    def _after_block(self) -> None:
+        if self.groups is not None:
+            self.draw()
 
     def outline(self, groups: list[np.ndarray] | None, why_not: str = "") -> None:
         """Show the picture with these groups of patches after each block; without them, why there are none."""
