@@ -1,13 +1,15 @@
 """What the page is told when it has drawn the figures, in a kernel, where a loop runs, and without one."""
 
 import asyncio
+import threading
 
 import ipywidgets
 import pytest
 
 from janus.errors import JanusError
+from janus.explorer.behind import Turn, kernel_post
 from janus.explorer.controls import Number
-from janus.explorer.later import DRAWN_S, later, told_later
+from janus.explorer.later import DRAWN_S, Later
 
 
 @pytest.fixture
@@ -39,18 +41,18 @@ def number(changed=lambda: None) -> Number:
 
 
 def test_without_a_kernel_nothing_waits(sent):
-    done, text = [], ipywidgets.Text()
-    later(lambda: done.append(1))
-    with told_later(text):
+    done, text, later = [], ipywidgets.Text(), Later(Turn())
+    later.do(lambda: done.append(1))
+    with later.told(text):
         text.value = "here"
     assert done == [1] and [state["value"] for widget, state in sent if widget is text] == ["here"]
 
 
 def test_in_a_kernel_a_handler_reads_it_at_once_and_the_page_later_in_one_message(sent):
     async def steps():
-        text = ipywidgets.Text()
+        text, later = ipywidgets.Text(), Later(Turn())
         for value in ("a", "b"):  # two handlers before the page has drawn
-            with told_later(text):
+            with later.told(text):
                 text.value = value
                 assert text.value == value
         assert not [one for one in sent if one[0] is text]
@@ -62,8 +64,8 @@ def test_in_a_kernel_a_handler_reads_it_at_once_and_the_page_later_in_one_messag
 
 def test_a_handler_that_fails_leaves_nothing_untold(sent):
     async def steps():
-        text = ipywidgets.Text()
-        with pytest.raises(ValueError, match="half"), told_later(text):
+        text, later = ipywidgets.Text(), Later(Turn())
+        with pytest.raises(ValueError, match="half"), later.told(text):
             text.value = "half"
             raise ValueError("half")
         await drawn()
@@ -78,8 +80,8 @@ def test_what_a_person_does_meanwhile_stays(sent):
     """The page has it already, and is not told what it said before."""
 
     async def steps():
-        text = ipywidgets.Text()
-        with told_later(text):
+        text, later = ipywidgets.Text(), Later(Turn())
+        with later.told(text):
             text.value = "Janus's"
         text.set_state({"value": "a person's"})
         await drawn()
@@ -87,6 +89,54 @@ def test_what_a_person_does_meanwhile_stays(sent):
         assert text.value == "a person's" and "Janus's" not in told
 
     in_a_kernel(steps)
+
+
+def test_what_is_put_off_waits_for_a_handler_in_another_thread():
+    """JupyterLab's messages come in a subshell, a thread with a loop of its own; results come on the kernel's."""
+    turn, seen = Turn(), []
+    later = Later(turn)
+    began, answered = threading.Event(), threading.Event()
+
+    def handler() -> None:
+        with turn:
+            began.set()
+            answered.wait(10)
+            seen.append("handler")
+
+    async def steps():
+        post = kernel_post(turn)
+        with turn:
+            later.do(lambda: seen.append("later"))
+        subshell = threading.Thread(target=handler)
+        subshell.start()
+        began.wait(10)
+        post(lambda: seen.append("result"))
+        threading.Timer(3 * DRAWN_S, answered.set).start()
+        await drawn()
+        subshell.join()
+        await drawn()
+
+    in_a_kernel(steps)
+    assert seen[0] == "handler" and sorted(seen[1:]) == ["later", "result"]
+
+
+def test_what_a_page_leaves_is_told_with_the_next(sent):
+    """Its thread ends with it, and what was put off there with that; the widgets must not stay silent for ever."""
+    text, later = ipywidgets.Text(), Later(Turn())
+
+    async def a_page_that_goes():
+        with later.told(text):
+            text.value = "left"
+
+    async def the_next_page():
+        await asyncio.sleep(DRAWN_S)
+        later.do(lambda: None)
+        await drawn()
+
+    asyncio.run(a_page_that_goes())
+    assert not [one for one in sent if one[0] is text]
+    asyncio.run(the_next_page())
+    assert [state["value"] for widget, state in sent if widget is text] == ["left"]
 
 
 def test_a_number_that_waits_has_its_value_and_shows_it_then():

@@ -9,7 +9,7 @@ import ipywidgets
 
 from janus.explorer.browser import Browser
 from janus.explorer.controls import Choice
-from janus.explorer.later import told_later
+from janus.explorer.later import Later
 from janus.explorer.lessons import LESSONS
 from janus.explorer.looks import looks
 
@@ -21,10 +21,12 @@ class Bar(ipywidgets.VBox):
 
     Args:
         guard: Wraps handlers, so that their errors are shown.
+        later: Puts off what figures need not wait for.
         restore: Called with a state; if it raises, the screen stays as it was.
     """
 
-    def __init__(self, *, guard: Callable, restore: Callable[[str], None]):
+    def __init__(self, *, guard: Callable, later: Later, restore: Callable[[str], None]):
+        self._later = later
         self._restore, self._shown, self._taught, self._syncing = restore, "", "", False
         self._known = {lesson.name: lesson for lesson in LESSONS}
         self.lesson = Choice("Lesson", [NONE, *self._known], NONE, guard=guard, changed=self._teach,
@@ -80,7 +82,7 @@ class Bar(ipywidgets.VBox):
             self.lesson.put(NONE)
             raise
         # It moves the figures down, which takes the page as long as to draw them.
-        with told_later(self.says, self.says.layout):
+        with self._later.told(self.says, self.says.layout):
             self._say(f"<b>{html.escape(name)}.</b> {html.escape(self._known[name].teaches)}")
         self._taught = self._shown
 

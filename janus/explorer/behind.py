@@ -55,22 +55,23 @@ class Turn:
 
 
 def kernel_post(lock: Turn) -> Post:
-    """A way to run a function on the kernel's own loop, where handlers run; at once, under ``lock``, without one.
+    """A way to run a function on the kernel's own loop, whoever asks for it; at once without one.
 
-    So no handler meets a half-made update: in a kernel one thread touches the widgets, elsewhere one at a time.
+    So no handler meets a half-made update. Always under the lock: JupyterLab's messages may come in another thread, a
+    subshell of the kernel.
     """
+
+    def locked(function: Callable[[], None]) -> None:
+        with lock:
+            function()
+
     if not in_kernel():
-
-        def at_once(function: Callable[[], None]) -> None:
-            with lock:
-                function()
-
-        return at_once
+        return locked
     loop = asyncio.get_running_loop()
 
     def on_loop(function: Callable[[], None]) -> None:
         if not loop.is_closed():
-            loop.call_soon_threadsafe(function)
+            loop.call_soon_threadsafe(locked, function)
 
     return on_loop
 

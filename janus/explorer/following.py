@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from janus.explorer.later import later
 from janus.explorer.work import outlines
 
 if TYPE_CHECKING:
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from janus.explorer.banner import Banner
     from janus.explorer.behind import Lane
     from janus.explorer.desk import Desk
+    from janus.explorer.later import Later
     from janus.explorer.live import LiveAccuracy
     from janus.explorer.panel import Panel
     from janus.explorer.shelf import Shelf
@@ -36,6 +36,7 @@ class Following:
     answer: Answer
     _doing: str
     _outlining: Lane
+    _later: Later
     _show: Callable[[], None]
 
     @property
@@ -68,7 +69,7 @@ class Following:
         subject = self.subject
         if subject is None:
             self._outlining.cancel()
-            later(self.stage.draw)
+            self._later.do(self.stage.draw)
             return
         if self.stage.outlined_as((self.stage.which.value, self.answer.merging.removed, subject.name)):
             return

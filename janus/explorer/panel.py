@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import ipywidgets
 
 from janus.explorer.controls import Choice, Number, Offered, Tick, group, round_steps
-from janus.explorer.later import told_later
+from janus.explorer.later import Later
 from janus.explorer.looks import looks
 from janus.explorer.owned import finds
 from janus.geometry import ModelGeometry
@@ -64,13 +64,15 @@ class Panel(ipywidgets.VBox):
     Args:
         question: What they say at first.
         guard: Wraps handlers, so that their errors are shown.
+        later: Puts off what figures need not wait for.
         asked: Called when the question has changed.
         machines_changed: Called when the model or a profile was chosen.
         live_changed: Called when the run of images was changed.
     """
 
-    def __init__(self, question: Question, *, guard: Callable, asked: Callable, machines_changed: Callable,
-                 live_changed: Callable):  # fmt: skip
+    def __init__(self, question: Question, *, guard: Callable, later: Later, asked: Callable,
+                 machines_changed: Callable, live_changed: Callable):  # fmt: skip
+        self._later = later
         chosen = {"guard": guard, "changed": machines_changed}
         ask = {"guard": guard, "changed": asked}
         self.model = Choice("Model", (), None, tooltip="Which Vision Transformer, and where its weights come from.",
@@ -225,7 +227,7 @@ class Panel(ipywidgets.VBox):
         """
         menus = (self.device, self.cloud, self.family, self.codec, self.encoding, self.over)
         ticks = (self.auto_level, self.auto_split, self.live)
-        with told_later(*menus, *ticks, *others) as then:
+        with self._later.told(*menus, *ticks, *others) as then:
             for number in (self.level, self.split, self.uplink, self.rtt, self.slo, self.images):
                 number.wait()
                 then.callback(number.show)

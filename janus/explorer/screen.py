@@ -15,7 +15,7 @@ from janus.explorer.behind import Lane, Turn, kernel_post
 from janus.explorer.desk import Desk
 from janus.explorer.following import Following
 from janus.explorer.keeping import Keeping
-from janus.explorer.later import told_later
+from janus.explorer.later import Later
 from janus.explorer.live import LiveAccuracy
 from janus.explorer.looks import looks
 from janus.explorer.machines import THIS, Machines
@@ -77,7 +77,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self._machines, self._benches = Machines(self._sources[0].name, device, cloud), Benches()
         self._device_chosen, self.subject, self._doing = False, None, ""
         self._turn = turn = Turn()
-        self.banner, self._post = Banner(turn), kernel_post(turn)
+        self.banner, self._post, self._later = Banner(turn), kernel_post(turn), Later(turn)
         self._loading = self._lane("loading", SETTLE_S, held_s=HELD_S)
         self._hub = self._lane("hub")
         self._outlining, self._measuring = (
@@ -87,10 +87,10 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         self.live = LiveAccuracy(self._measuring, self._show)
         guard = self.banner.guard
         self.panel = Panel(
-            Question(), guard=guard, asked=self._asked, machines_changed=self._machines_changed,
-            live_changed=self._live_changed,
+            Question(), guard=guard, later=self._later, asked=self._asked,
+            machines_changed=self._machines_changed, live_changed=self._live_changed,
         )  # fmt: skip
-        self.bar = Bar(guard=guard, restore=self.restore)
+        self.bar = Bar(guard=guard, later=self._later, restore=self.restore)
         self.stage = Stage(DrawnPictures(seed=seed), guard=guard, picture_changed=self._outline)
         self.desk = Desk(
             self.stage, banner=self.banner, lane=self._lane, asked=self._asked, more=self._show,
@@ -269,8 +269,8 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         )  # fmt: skip
         self.desk.show(answer)
         panel = self.panel
-        with told_later(self.note, self.bar.text, self.bar.browser, panel.status, panel.evaluate, panel.cancel,
-                        panel.calibrate, self.desk.measure):  # fmt: skip
+        with self._later.told(self.note, self.bar.text, self.bar.browser, panel.evaluate, panel.cancel,
+                              panel.calibrate, self.desk.measure):  # fmt: skip
             self._tell(answer, name)
 
     def _tell(self, answer: Answer, name: str) -> None:
