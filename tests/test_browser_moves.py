@@ -296,6 +296,7 @@ def test_a_deeper_model_moves_no_slider_by_itself(book):
         restore(book, PLAIN.replace("2-core+EPYC+(stored)", stops) + model, "Under 10 Mbit/s")
 
     says(book, ".janus-sentence", "cut after block 20 of 24")
+    says(book, ".janus-picture .widget-readout", "24")
     assert book.page.locator(control("Split", "input")).first.input_value() == "20"
     assert book.page.locator(tick("auto", 0)).is_checked()
     assert not book.page.locator(tick("auto", 1)).is_checked()

@@ -23,10 +23,10 @@ from janus.figures.ticks import ends, step, ticks
 MARGIN = {"l": 50, "r": 40, "t": 40, "b": 40}
 
 
-def svg_of(figures, places=WHOLE):
+def svg_of(figures, places=WHOLE, width=400):
     """The whole as Vega draws it."""
     whole = filled(places, MARGIN, [drawn(one) for one in figures])
-    return vl_convert.vega_to_svg(as_json(whole | {"width": 400, "height": 200}))
+    return vl_convert.vega_to_svg(as_json(whole | {"width": width, "height": 200}))
 
 
 def texts(svg):
@@ -78,6 +78,22 @@ def test_vega_draws_what_stands_in_the_tables():
         assert set(hatched_bars) <= set(FILLS)  # which the page has patterns for
     dots, hits = (drawn(accuracy)["tables"][name] for name in ("dots", "hits"))
     assert [(dot["x"], dot["y"]) for dot in dots] == [(hit["x"], hit["y"]) for hit in hits] and len(dots) == 5
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_numbers_that_a_narrow_figure_has_no_room_for_are_not_seen(which):
+    """In a wide one each bar has its number, in a narrow one every other; the chosen one's is always there."""
+    one = specs(live=[LIVE], level=0.4, split=2, encoding="raw")[1][which]
+    seen = {}
+    for width in (600, 90):
+        written = re.findall(r"<text.*?</text>", svg_of([one], width=width), re.S)
+        seen[width] = [re.sub(r"<[^>]*>", "", text) for text in written if 'opacity="0"' not in text]
+    numbers = [row for row in drawn(one)["tables"]["texts"] if "room" in row]
+
+    assert len(numbers) > 6 and len(seen[600]) - len(seen[90]) == sum(row["room"] > 0 for row in numbers) > 2
+    assert all(90 < row["room"] < 600 for row in numbers if row["room"])
+    chosen = [words for row in numbers if row["fontWeight"] == "bold" for words in row["text"]]
+    assert all(words in seen[90] for words in chosen) and (chosen or which == 0)
 
 
 def test_panels_stand_where_their_places_are():

@@ -96,13 +96,13 @@ class Keeping:
             self.stage.redraw(DrawnPictures(seed=to.seed))
             if not to.source.trained:
                 self.subject = None
-        with self.panel.figures_first(self.stage.block):
+        with self.panel.figures_first():
             self.panel.put(to.values, to.level, to.split)
             self.stage.want(to.picture)
             self._device_chosen = to.device is not None or self._machines.given(to.source.name)
             self._cloud_here = to.cloud_here
             self._open(to.source, to.device, to.cloud)
-            self.stage.block.value = self._workbench.geometry.depth if to.block is None else to.block
+        self.stage.block.value = self._workbench.geometry.depth if to.block is None else to.block
         self.bar.made_with(to.data, self._data)
 
     def _prepare(self) -> None:

@@ -219,15 +219,11 @@ class Panel(ipywidgets.VBox):
         return self.family.value not in FAMILIES.values()
 
     @contextmanager
-    def figures_first(self, *others: ipywidgets.Widget) -> Iterator[None]:
-        """Tell the page what controls say later than what the figures show.
-
-        Args:
-            others: Than the controls of this panel.
-        """
+    def figures_first(self) -> Iterator[None]:
+        """Tell the page what the controls say later than what the figures show."""
         menus = (self.device, self.cloud, self.family, self.codec, self.encoding, self.over)
         ticks = (self.auto_level, self.auto_split, self.live)
-        with self._later.told(*menus, *ticks, *others) as then:
+        with self._later.told(*menus, *ticks) as then:
             for number in (self.level, self.split, self.uplink, self.rtt, self.slo, self.images):
                 number.wait()
                 then.callback(number.show)

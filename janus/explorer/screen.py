@@ -182,9 +182,8 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
             self._doing = f"loading {source.title}" if source.weights != "none" else ""
             self.stage.forget(self._why_no_tokens())
         usual = self._machines.usual(source.name)
-        with self.panel.figures_first(self.stage.block):
-            self._on(device or usual[0], cloud or usual[1])
-            self.stage.block.value = self._workbench.geometry.depth
+        self._on(device or usual[0], cloud or usual[1])
+        self.stage.block.value = self._workbench.geometry.depth
         if not loaded and source.weights != "none":
             images = self._images_of(source)
             self._loading.submit(

@@ -102,8 +102,8 @@ def _scatter(trace: dict, number: int, tables: dict[str, list[dict]], across: En
         tables["dots"] += [point | look for point, look in looks if seen(point)]
     if "text" in mode:
         tables["texts"] += [
-            point | _text(text, SMALL_PX, TEXT, "center", "bottom", dy=-1)
-            for point, text in zip(points, trace["text"], strict=True)
+            point | _text(text, SMALL_PX, TEXT, "center", "bottom", dy=-1) | {"room": room}
+            for point, text, room in zip(points, trace["text"], trace.get("meta", [0] * len(x)), strict=True)
             if text and seen(point)
         ]
     if trace.get("hovertemplate"):

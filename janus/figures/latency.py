@@ -24,6 +24,7 @@ from janus.figures.style import (
     key,
     line,
     note,
+    room,
     scatter,
     square,
 )
@@ -79,10 +80,13 @@ def latency_figure(
         """Where a number stands: on its bar, or, if the line of the SLO would strike it through, on that line."""
         return slo_ms if ms < slo_ms < ms + NUMBER * top else ms
 
-    # Over every bar, or, where bars are many, over every other that does not stand beside the chosen one.
+    # Over every bar, or, where bars are many or narrow, over every other that does not stand beside the chosen one.
     beside = {row.position + step for row in rows if row.chosen for step in (-1, 1)}
-    written = {p for p in x if len(x) <= FEW or p < 0 or (p % 2 == 0 and p not in beside)}
+    first = {p for p in x if p < 0 or (p % 2 == 0 and p not in beside)}
+    written = {p for p in x if len(x) <= FEW or p in first}
+    needed = room([row.label for row in rows])
     sums = scatter(
+        meta=[0 if row.position in first or row.chosen else needed for row in fits],
         x=[row.position for row in fits], y=[over_line(row.modelled_ms) for row in fits], mode="text",
         textposition="top center",
         customdata=[[cut, row.modelled_ms] for cut, row in zip(cuts, rows, strict=True) if not row.over],

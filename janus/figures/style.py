@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 # Okabe and Ito, "Color Universal Design", 2008.
@@ -24,6 +25,8 @@ DASHES_PX: dict[str, list[float]] = {"solid": [], "dot": [1.5, 3], "dash": [6, 4
 # JupyterLab's own; texts are measured with it, so it must not be changed behind the back of what draws.
 FONT = "system-ui, -apple-system, BlinkMacSystemFont, 'Segoe UI', Helvetica, Arial, sans-serif"
 FONT_PX, SMALL_PX, TITLE_PX = 12, 10.5, 13.5
+# Of a small number: about the widest digits that a browser has for it, and what keeps it apart from the next.
+DIGIT_PX, GAP_PX = 6.7, 2.0
 
 
 Figure = dict[str, Any]
@@ -45,6 +48,11 @@ def bar(**options) -> dict:
 def scatter(**options) -> dict:
     """A trace of points or lines."""
     return {"type": "scatter", **options}
+
+
+def room(texts: Sequence[str]) -> float:
+    """Pixels that an axis must have for small numbers side by side, one for each of its places."""
+    return len(texts) * (max(map(len, texts), default=0) * DIGIT_PX + GAP_PX)
 
 
 def base(title: str, x: str, y: str) -> dict:

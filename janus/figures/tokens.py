@@ -15,6 +15,7 @@ from janus.figures.style import (
     key,
     line,
     note,
+    room,
     scatter,
     square,
 )
@@ -85,7 +86,9 @@ def _bars(rows: list[dict], side: str, marker: dict) -> dict:
 def _numbers(blocks: list[int], tokens: list[int], most: int, few: bool) -> dict:
     """The numbers on the bars; where the line of the unmerged ones would strike one through, it stands on that line."""
     at = [most if n < most < n + NUMBER * HEADROOM * most else n for n in tokens]
+    needed = room([str(n) for n in tokens])
     return scatter(
+        meta=[needed if block % 2 else 0 for block in blocks],
         x=blocks, y=at, mode="text", textposition="top center", textfont={"size": SMALL_PX}, showlegend=False,
         text=[str(n) if few or block % 2 == 0 else "" for block, n in zip(blocks, tokens, strict=True)],
         cliponaxis=False, hoverinfo="skip",
