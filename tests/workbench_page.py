@@ -109,7 +109,9 @@ def at_rest(book) -> None:
 
 
 def drawn(book) -> str:
-    """What is drawn, when nothing moves any more."""
+    """What is drawn, when nothing moves any more and the picture has its tokens."""
+    at_rest(book)
+    book.page.wait_for_selector(".janus-picture .stale", state="detached")
     at_rest(book)
     return book.page.evaluate(DRAWN)
 

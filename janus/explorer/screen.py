@@ -260,7 +260,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
         live = live_html(row, wanted=self.live.wanted, running=running, stale=stale, label=label)
         stored = self._workbench.stored(answer.question.family)
         self.sentence.value = self.desk.sentence(answer, stored, self._real, name, live)
-        empty = f"no accuracy is stored<br>for {self.source.title}"
+        empty = f"no accuracy is stored<br>for {self.source.title.replace(', ', ',<br>')}"
         self._accuracy = accuracy_table(answer, stored, self.live.rows(answer, name), self._real)
         self.stage.show(
             answer, self._accuracy, over=self.panel.over.value, empty=empty, label=label,

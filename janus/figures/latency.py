@@ -80,13 +80,19 @@ def latency_figure(
         """Where a number stands: on its bar, or, if the line of the SLO would strike it through, on that line."""
         return slo_ms if ms < slo_ms < ms + NUMBER * top else ms
 
-    # Over every bar, or, where bars are many or narrow, over every other that does not stand beside the chosen one.
-    beside = {row.position + step for row in rows if row.chosen for step in (-1, 1)}
-    first = {p for p in x if p < 0 or (p % 2 == 0 and p not in beside)}
-    written = {p for p in x if len(x) <= FEW or p in first}
+    # Over every bar, or, where bars are many or narrow, over fewer, of which none stands beside the chosen one's.
+    apart = {row.position: [abs(row.position - one.position) for one in rows if one.chosen] for row in rows}
     needed = room([row.label for row in rows])
+
+    def room_of(row) -> float:
+        p = row.position
+        if row.chosen or p < 0:
+            return 0
+        return needed if p % 2 or 1 in apart[p] else needed / 2 if p % 4 or 2 in apart[p] else 0
+
+    written = {row.position for row in rows if len(x) <= FEW or room_of(row) < needed}
     sums = scatter(
-        meta=[0 if row.position in first or row.chosen else needed for row in fits],
+        meta=[room_of(row) for row in fits],
         x=[row.position for row in fits], y=[over_line(row.modelled_ms) for row in fits], mode="text",
         textposition="top center",
         customdata=[[cut, row.modelled_ms] for cut, row in zip(cuts, rows, strict=True) if not row.over],

@@ -88,7 +88,7 @@ def _numbers(blocks: list[int], tokens: list[int], most: int, few: bool) -> dict
     at = [most if n < most < n + NUMBER * HEADROOM * most else n for n in tokens]
     needed = room([str(n) for n in tokens])
     return scatter(
-        meta=[needed if block % 2 else 0 for block in blocks],
+        meta=[needed if block % 2 else needed / 2 if block % 4 else 0 for block in blocks],
         x=blocks, y=at, mode="text", textposition="top center", textfont={"size": SMALL_PX}, showlegend=False,
         text=[str(n) if few or block % 2 == 0 else "" for block, n in zip(blocks, tokens, strict=True)],
         cliponaxis=False, hoverinfo="skip",
