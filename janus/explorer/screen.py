@@ -267,9 +267,7 @@ class Explorer(Keeping, Following, ipywidgets.VBox):
             measured=self.desk.measured(answer, name), seen=self.desk.planned,
         )  # fmt: skip
         self.desk.show(answer)
-        panel = self.panel
-        with self._later.told(self.note, self.bar.text, self.bar.browser, panel.evaluate, panel.cancel,
-                              panel.calibrate, self.desk.measure):  # fmt: skip
+        with self._later.told(self.note, self.bar.text, self.bar.browser):
             self._tell(answer, name)
 
     def _tell(self, answer: Answer, name: str) -> None:
