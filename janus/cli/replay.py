@@ -127,10 +127,11 @@ def command(
                          f"{' or '.join(WINDOWED)}.")  # fmt: skip
     fps = 10.0 if camera_fps is None else camera_fps
     settings = ReplaySettings(
-        mode=mode, camera_fps=fps, late=late or "drop", frames=frames, duration_s=duration_s, rtt_ms=rtt_ms,
-        slowdown=slowdown, seed=seed,
+        mode=mode, camera_fps=fps, late=late or ReplaySettings.late, frames=frames, duration_s=duration_s,
+        rtt_ms=rtt_ms, slowdown=slowdown, seed=seed,
     )  # fmt: skip
-    policy_settings = PolicySettings(estimator=estimator, window=5 if window is None else window, rtt_ms=rtt_ms)
+    window = PolicySettings.window if window is None else window
+    policy_settings = PolicySettings(estimator=estimator, window=window, rtt_ms=rtt_ms)
     files = [spec for spec in (device, cloud) if spec not in MACHINES and os.path.exists(spec)]
     # A measured profile brings its model, and what a derived one at the other end needs to know of it.
     measured = load_profile(files[0], for_model=model) if files else None

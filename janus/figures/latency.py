@@ -24,7 +24,7 @@ from janus.figures.style import (
     key,
     line,
     note,
-    room,
+    rooms,
     scatter,
     square,
 )
@@ -46,7 +46,6 @@ FILLS = tuple(
     hatched(marker["color"], marker["pattern"]["shape"]) for _, marker in PARTS.values() if "pattern" in marker
 )
 LEFT_PX = 40
-FEW = 16
 # How much of the axis a number on a bar takes, in the lowest figure.
 NUMBER = 0.13
 
@@ -80,27 +79,17 @@ def latency_figure(
         """Where a number stands: on its bar, or, if the line of the SLO would strike it through, on that line."""
         return slo_ms if ms < slo_ms < ms + NUMBER * top else ms
 
-    # Over every bar, or, where bars are many or narrow, over fewer, of which none stands beside the chosen one's.
-    apart = {row.position: [abs(row.position - one.position) for one in rows if one.chosen] for row in rows}
-    needed = room([row.label for row in rows])
-
-    def room_of(row) -> float:
-        p = row.position
-        if row.chosen or p < 0:
-            return 0
-        return needed if p % 2 or 1 in apart[p] else needed / 2 if p % 4 or 2 in apart[p] else 0
-
-    written = {row.position for row in rows if len(x) <= FEW or room_of(row) < needed}
+    chosen = [row.position for row in rows if row.chosen]
+    needed = rooms({row.position: row.label for row in rows}, *chosen)
     sums = scatter(
-        meta=[room_of(row) for row in fits],
+        meta=[pixels for pixels, row in zip(needed, rows, strict=True) if not row.over],
         x=[row.position for row in fits], y=[over_line(row.modelled_ms) for row in fits], mode="text",
         textposition="top center",
         customdata=[[cut, row.modelled_ms] for cut, row in zip(cuts, rows, strict=True) if not row.over],
-        text=[f"<b>{row.label}</b>" if row.chosen else row.label if row.position in written else "" for row in fits],
+        text=[f"<b>{row.label}</b>" if row.chosen else row.label for row in fits],
         textfont={"size": SMALL_PX}, showlegend=False, cliponaxis=False,
         hovertemplate="%{customdata[0]}: modelled %{customdata[1]:.3g} ms<extra></extra>",
     )  # fmt: skip
-    chosen = [row.position for row in rows if row.chosen]
     mark = scatter(
         x=chosen, y=[0] * len(chosen), mode="markers", name="chosen", showlegend=False,
         marker={"symbol": "triangle-up", "size": 12, "color": VERMILLION, "line": {"width": 1, "color": WHITE}},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
 # Okabe and Ito, "Color Universal Design", 2008.
@@ -50,9 +51,24 @@ def scatter(**options) -> dict:
     return {"type": "scatter", **options}
 
 
-def room(texts: Sequence[str]) -> float:
-    """Pixels that an axis must have for small numbers side by side, one for each of its places."""
-    return len(texts) * (max(map(len, texts), default=0) * DIGIT_PX + GAP_PX)
+def rooms(texts: Mapping[float, str], chosen: float | None = None) -> list[float]:
+    """Pixels that an axis must have for each of small numbers side by side; one that needs more is left out.
+
+    In a narrow figure every other stays, or every fourth, and none beside the chosen one, which always does.
+
+    Args:
+        texts: The numbers by their places, which are one apart; below 0 stands what has no neighbours.
+        chosen: The place of the chosen one.
+    """
+    every = len(texts) * (max(map(len, texts.values()), default=0) * DIGIT_PX + GAP_PX)
+
+    def needed(place: float) -> float:
+        apart = math.inf if chosen is None else abs(place - chosen)
+        if place < 0 or apart == 0:
+            return 0.0
+        return every if place % 2 or apart == 1 else every / 2 if place % 4 or apart == 2 else 0.0
+
+    return [needed(place) for place in texts]
 
 
 def base(title: str, x: str, y: str) -> dict:

@@ -15,7 +15,7 @@ from janus.figures.style import (
     key,
     line,
     note,
-    room,
+    rooms,
     scatter,
     square,
 )
@@ -30,7 +30,6 @@ def tokens_figure(table: Table, *, split: int, cut: str) -> Figure:
         split: Where the cut is marked.
         cut: What to write beside the mark.
     """
-    few = len(table) <= FEW
     rows = records(table)
     bars = [_bars([row for row in rows if row["side"] == side], side, marker) for side, marker in SIDES.items()]
     unmerged = scatter(
@@ -53,7 +52,7 @@ def tokens_figure(table: Table, *, split: int, cut: str) -> Figure:
              xshift=5 if left else -5, align="left" if left else "right",
              font={"size": SMALL_PX + 0.5, "color": VERMILLION})
     ]  # fmt: skip
-    counts = _numbers([row["block"] for row in rows], [row["tokens"] for row in rows], most, few)
+    counts = _numbers([row["block"] for row in rows], [row["tokens"] for row in rows], most)
     layout["meta"] = key(
         [*((square(marker), marker["color"], NAMES[side]) for side, marker in SIDES.items()), ("┅", INK, "unmerged")]
     )
@@ -63,7 +62,7 @@ def tokens_figure(table: Table, *, split: int, cut: str) -> Figure:
 SIDES = {"device": DEVICE, "cloud": CLOUD}
 NAMES = {"device": "on the device", "cloud": "in the cloud"}
 HEADROOM = 1.42
-# Numbers over every bar, or over every other where bars are many.
+# Every block has a tick, or every other where blocks are many.
 FEW = 16
 # How much of the axis a number takes, in the lowest figure.
 NUMBER = 0.13
@@ -83,13 +82,13 @@ def _bars(rows: list[dict], side: str, marker: dict) -> dict:
     )  # fmt: skip
 
 
-def _numbers(blocks: list[int], tokens: list[int], most: int, few: bool) -> dict:
+def _numbers(blocks: list[int], tokens: list[int], most: int) -> dict:
     """The numbers on the bars; where the line of the unmerged ones would strike one through, it stands on that line."""
     at = [most if n < most < n + NUMBER * HEADROOM * most else n for n in tokens]
-    needed = room([str(n) for n in tokens])
+    texts = [str(n) for n in tokens]
     return scatter(
-        meta=[needed if block % 2 else needed / 2 if block % 4 else 0 for block in blocks],
+        meta=rooms(dict(zip(blocks, texts, strict=True))),
         x=blocks, y=at, mode="text", textposition="top center", textfont={"size": SMALL_PX}, showlegend=False,
-        text=[str(n) if few or block % 2 == 0 else "" for block, n in zip(blocks, tokens, strict=True)],
+        text=texts,
         cliponaxis=False, hoverinfo="skip",
     )  # fmt: skip
