@@ -112,61 +112,58 @@ def merge(state: TokenState, metric: Float[Tensor, "b n d"], r: int) -> TokenSta
     r = min(r, (n - len(state.protected)) // 2)
     if r == 0:
         return state
-    leaving, target, kept = _match(state, metric, r)
-    if _as_product.get():
-        x, grown = _average_as_product(state, leaving, target, kept)
-    else:
-        x, grown = _average(state, leaving, target, kept)
+    rows, target = _match(state, metric, r)
+    average = _average_as_product if _as_product.get() else _average
+    x, grown = average(state, rows, target)
     return TokenState(
         x=x,
         sizes=grown,
         protected=tuple(range(len(state.protected))),
-        source=None if state.source is None else _follow(state.source, n, kept, leaving, target),
+        source=None if state.source is None else _follow(state.source, rows, target),
         grid=state.grid,
     )
 
 
-def _average(state: TokenState, leaving, target, kept) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b m"]]:
+def _average(state: TokenState, rows, target) -> tuple[Float[Tensor, "b m c"], Float[Tensor, "b m"]]:
     """The tokens that are kept, with those that leave averaged into their partners, and all sizes."""
     batch, n, width = state.x.shape
-    m = kept.shape[1]
+    m = n - target.shape[1]
     # Rows of the flattened [B * n, C] tokens: index_select and index_add_ there are the cheapest gather and scatter
     # that eager PyTorch has on a CPU.
-    take, leave, into = _rows(kept, n), _rows(leaving, n), _rows(target, m)
+    take, leave, into = _flat(rows[:, :m], n), _flat(rows[:, m:], n), _flat(target, m)
     sizes = state.sizes if state.sizes is not None else torch.ones(batch, n, device=state.x.device)
     weighted = state.x if state.sizes is None else state.x * sizes[..., None]
-    rows, flat = weighted.reshape(batch * n, width), sizes.reshape(-1)
-    total = rows.index_select(0, take).index_add_(0, into, rows.index_select(0, leave))
+    tokens, flat = weighted.reshape(batch * n, width), sizes.reshape(-1)
+    total = tokens.index_select(0, take).index_add_(0, into, tokens.index_select(0, leave))
     grown = flat.index_select(0, take).index_add_(0, into, flat.index_select(0, leave))
     return (total / grown[:, None]).to(state.x.dtype).view(batch, m, width), grown.view(batch, m)
 
 
-def _average_as_product(state: TokenState, leaving, target, kept):
-    """The same, with a product of who joins whom in place of a scatter, and the weights folded into it."""
+def _average_as_product(state: TokenState, rows, target):
+    """The same, with a product of who joins whom in place of a scatter."""
     batch, n, width = state.x.shape
-    take, leave = _rows(kept, n), _rows(leaving, n)
-    joins = (torch.arange(kept.shape[1], device=kept.device)[:, None] == target[:, None, :]).float()
+    m = n - target.shape[1]
+    at = _flat(rows, n)
+    # Who stays and who leaves by one gather: slices of its rows cost nothing.
+    tokens = state.x.reshape(batch * n, width).index_select(0, at).view(batch, n, width)
+    joins = (torch.arange(m, device=rows.device)[:, None] == target[:, None, :]).float()
     if state.sizes is None:
         grown = 1 + joins.sum(-1)
-        staying = 1 / grown
+        staying = tokens[:, :m]
     else:
-        flat = state.sizes.reshape(-1)
-        before = flat.index_select(0, take).view(kept.shape)
-        joins = joins * flat.index_select(0, leave).view(batch, 1, -1)
+        # Two gathers here: a compiler to bf16 keeps theirs precise, if asked to, but not slices.
+        sizes = state.sizes.reshape(-1)
+        before = sizes.index_select(0, _flat(rows[:, :m], n)).view(batch, m)
+        joins = joins * sizes.index_select(0, _flat(rows[:, m:], n)).view(batch, 1, -1)
         grown = before + joins.sum(-1)
-        staying = before / grown
-    rows = state.x.reshape(batch * n, width)
-    mine = rows.index_select(0, take).view(batch, -1, width)
-    theirs = rows.index_select(0, leave).view(batch, -1, width)
-    weights = (joins / grown[..., None]).to(rows.dtype)
-    return mine * staying[..., None].to(rows.dtype) + weights @ theirs, grown
+        staying = tokens[:, :m] * before.reshape(batch, m, 1).to(tokens.dtype)
+    total = staying + joins.to(tokens.dtype) @ tokens[:, m:]
+    return total / grown.reshape(batch, m, 1).to(tokens.dtype), grown
 
 
 @torch.no_grad()  # which tokens pair up is a choice, not a function to differentiate
-def _match(
-    state: TokenState, metric: Float[Tensor, "b n d"], r: int
-) -> tuple[Int[Tensor, "b r"], Int[Tensor, "b r"], Int[Tensor, "b kept"]]:
-    """Positions before the merge of the tokens that leave, positions after it of what they join, and what is kept."""
+def _match(state: TokenState, metric: Float[Tensor, "b n d"], r: int) -> tuple[Int[Tensor, "b n"], Int[Tensor, "b r"]]:
+    """Positions before the merge of the tokens that are kept and then of the r that leave, and what those join."""
     n, p = state.n_tokens, len(state.protected)
     if state.protected_in_front:  # slices are views; index tensors would copy
         stay_at, go_at = slice(p, None, 2), slice(p + 1, None, 2)
@@ -177,35 +174,36 @@ def _match(
         metric = metric.float()  # eight bits of mantissa would make ties of near neighbours
     metric = metric / metric.norm(dim=-1, keepdim=True).clamp_min(1e-12)
     similarity, partner = (metric[:, go_at] @ metric[:, stay_at].transpose(1, 2)).max(dim=-1)
+    position = torch.arange(n, device=metric.device)
+    go_position, stay_position = position[go_at], position[stay_at]
     if _as_product.get():
-        go, left = _best_by_rank(similarity, r)
+        order = _by_rank(similarity, r)
+        left = order.shape[1] - r
+        go, moved = order[:, left:], go_position[order]
+        left_position, gone_position = moved[:, :left], moved[:, left:]
     else:
         # A stable sort, so that equal patches (a blank sky) merge alike everywhere.
         best = similarity.argsort(dim=-1, descending=True, stable=True)
-        go, left = best[:, :r], best[:, r:].sort(dim=-1).values
-
-    position = torch.arange(n, device=metric.device)
-    target = partner.gather(1, go) + (p + left.shape[1])
-    go_position, stay_position = position[go_at], position[stay_at]
+        go, left = best[:, :r], best.shape[1] - r
+        left_position, gone_position = go_position[best[:, r:].sort(dim=-1).values], go_position[go]
     first = position[:p] if state.protected_in_front else torch.tensor(state.protected, device=metric.device)
     batch = metric.shape[0]
-    kept = torch.cat([first.expand(batch, -1), go_position[left], stay_position.expand(batch, -1)], dim=1)
-    return go_position[go], target, kept
+    parts = first.expand(batch, -1), left_position, stay_position.expand(batch, -1), gone_position
+    return torch.cat(parts, dim=1), partner.gather(1, go) + (p + left)
 
 
-def _best_by_rank(similarity: Float[Tensor, "b g"], r: int) -> tuple[Int[Tensor, "b r"], Int[Tensor, "b left"]]:
-    """Positions of the r best, and of the others, ascending each: what a stable sort gives, by counting instead."""
+def _by_rank(similarity: Float[Tensor, "b g"], r: int) -> Int[Tensor, "b g"]:
+    """All positions but those of the r best, and then those, ascending each: a stable sort's pick, by counting."""
     count = similarity.shape[1]
     position = torch.arange(count, device=similarity.device)
-    mine, other = similarity[:, :, None], similarity[:, None, :]
+    # A compiler to bf16 keeps a reshape precise, if asked to, but not a new axis.
+    mine, other = similarity.reshape(-1, count, 1), similarity.reshape(-1, 1, count)
     before = (other > mine) | ((other == mine) & (position[None, :] < position[:, None]))
-    leaves = before.sum(-1) < r
-    # One sort for both: those that leave come behind all others, each in order.
-    order = (position + count * leaves).topk(count, largest=False).values
-    return order[:, count - r :] - count, order[:, : count - r]
+    leaves = before.float().sum(-1) < r
+    return (position + count * leaves).topk(count, largest=False).indices
 
 
-def _rows(positions: Int[Tensor, "b k"], stride: int) -> Int[Tensor, " rows"]:
+def _flat(positions: Int[Tensor, "b k"], stride: int) -> Int[Tensor, " rows"]:
     """Positions within each of B images as rows of all of them, ``stride`` apart."""
     batch = positions.shape[0]
     if batch == 1:  # the device's case: a handful of launches fewer in every block
@@ -213,13 +211,13 @@ def _rows(positions: Int[Tensor, "b k"], stride: int) -> Int[Tensor, " rows"]:
     return (positions + torch.arange(batch, device=positions.device)[:, None] * stride).reshape(-1)
 
 
-def _follow(source, n: int, kept, leaving, target) -> Int[Tensor, "b patches"]:
+def _follow(source, rows, target) -> Int[Tensor, "b patches"]:
     """Send every patch's position through one merge."""
-    batch, m = kept.shape
+    batch, n = rows.shape
+    m = n - target.shape[1]
     moved = torch.empty(batch, n, dtype=torch.long, device=source.device)
-    moved.scatter_(1, kept, torch.arange(m, device=source.device).expand(batch, -1))
-    moved.scatter_(1, leaving, target)
-    return moved.gather(1, source)
+    kept = torch.arange(m, device=source.device).expand(batch, -1)
+    return moved.scatter_(1, rows, torch.cat([kept, target], dim=1)).gather(1, source)
 
 
 def _unprotected(state: TokenState) -> Int[Tensor, " free"]:

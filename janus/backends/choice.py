@@ -11,7 +11,7 @@ from janus.backends.plain import Bf16, Eager
 from janus.errors import JanusError
 from janus.vit import OpenTimm, OpenViT
 
-BACKENDS = ("eager", "bf16", "openvino", "openvino-bf16", "compile")
+BACKENDS = ("eager", "bf16", "openvino", "openvino-bf16", "compile", "compile-bf16")
 
 
 def open_backend(name: str, vit: OpenViT, *, key: str | None = None) -> Backend:
@@ -36,15 +36,15 @@ def open_backend(name: str, vit: OpenViT, *, key: str | None = None) -> Backend:
         raise JanusError(f"backend {name} takes a model in float32 and chooses its own precision: leave --dtype out.")
     if name == "bf16":
         return Bf16(vit)
-    if name == "compile":
+    if name.startswith("compile"):
         if not parameter.is_cuda:
             raise JanusError(
-                "backend compile needs an NVIDIA GPU: run it with --torch-device cuda on a machine that has one, or "
+                f"backend {name} needs an NVIDIA GPU: run it with --torch-device cuda on a machine that has one, or "
                 "choose openvino or eager."
             )
         from janus.backends.cuda import CudaGraph
 
-        return CudaGraph(vit)
+        return CudaGraph(vit, bf16=name.endswith("bf16"))
     if find_spec("openvino") is None:
         raise JanusError(
             f"backend {name} needs OpenVINO, which is not installed: pip install -e '.[openvino]', or choose eager."

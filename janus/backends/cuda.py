@@ -1,4 +1,4 @@
-"""torch.compile in fp16, replayed as one CUDA graph."""
+"""torch.compile in fp16 or bf16, replayed as one CUDA graph."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ WARMUP = 3
 
 
 class CudaGraph(Backend):
-    """A part compiled by torch.compile in fp16 and recorded as a CUDA graph: one launch for all kernels."""
+    """A part compiled by torch.compile in half precision and recorded as a CUDA graph: one launch for all kernels."""
 
-    name = "compile"
+    def __init__(self, vit: OpenViT, *, bf16: bool = False):
+        super().__init__(vit)
+        self.name = "compile-bf16" if bf16 else "compile"
+        self._dtype = torch.bfloat16 if bf16 else torch.float16
 
     @cached_property
     def _copy(self) -> OpenViT:
-        return open_vit(deepcopy(self.vit.model).half())
+        return open_vit(deepcopy(self.vit.model).to(self._dtype))
 
     def prepare(self, part: Part) -> Runner:
         module = PartModule(self._copy, part)

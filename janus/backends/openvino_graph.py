@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -165,6 +168,9 @@ def keep_merging_precise(graph: ov.Model) -> None:
         seen.add(name)
         op.get_rt_info()["precise_0"] = ""
         waiting += [source.get_node() for source in op.input_values()]
+    # From Python a mark is but a string, which compiling passes over. Writing the graph out makes it what it says.
+    with TemporaryDirectory() as folder:
+        ov.serialize(graph, str(Path(folder) / "marked.xml"), os.devnull)
 
 
 def _over_heads(op: ov.Node) -> bool:

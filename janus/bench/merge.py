@@ -65,7 +65,7 @@ def bench_model(
     cases = {EAGER: partial(_run, vit.model, images)}
     for (name, r), run in runs.items():
         cases[f"{name} {r}"] = partial(_run, run, images)
-    times = in_turn(cases, rounds=rounds, clock=clock)
+    times = in_turn(cases, rounds=rounds, settle=len(backends) > 1 or backends[0].name != "eager", clock=clock)
     rows = []
     for backend in backends:
         for r, plan in plans.items():

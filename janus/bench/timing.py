@@ -36,15 +36,27 @@ def in_turn(
     *,
     rounds: int,
     warmup: int = 2,
+    settle: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Milliseconds of each case in each of ``rounds`` rounds; every round runs all cases once, in order."""
+    """Milliseconds of each case in each of ``rounds`` rounds; every round runs all cases once, in order.
+
+    Args:
+        cases: What to time, by name.
+        rounds: How often.
+        warmup: Rounds before them that are not timed.
+        settle: Whether a case runs once untimed right before it is timed. PyTorch's threads spin for a while after
+            their work: what another library computes next would be charged for it.
+        clock: Seconds.
+    """
     for _ in range(warmup):
         for run in cases.values():
             run()
     times: dict[str, list[float]] = {name: [] for name in cases}
     for _ in bar(range(rounds), unit="round"):
         for name, run in cases.items():
+            if settle:
+                run()
             start = clock()
             run()
             times[name].append(s_to_ms(clock() - start))

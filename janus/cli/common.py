@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # janus.backends.BACKENDS, which brings torch.
-BACKENDS = ("eager", "bf16", "openvino", "openvino-bf16", "compile")
+BACKENDS = ("eager", "bf16", "openvino", "openvino-bf16", "compile", "compile-bf16")
 
 
 class Jobs(click.ParamType):
