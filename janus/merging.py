@@ -17,6 +17,8 @@ from torch import Tensor
 from janus.errors import JanusError
 
 _as_product: ContextVar[bool] = ContextVar("as_product", default=False)
+# What torch.compile takes, which cannot look at a ContextVar.
+COMPILED_AS_PRODUCT = False
 
 
 @contextmanager
@@ -30,6 +32,10 @@ def merging_as_product() -> Iterator[None]:
         yield
     finally:
         _as_product.reset(token)
+
+
+def _by_product() -> bool:
+    return COMPILED_AS_PRODUCT if torch.compiler.is_compiling() else _as_product.get()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +119,7 @@ def merge(state: TokenState, metric: Float[Tensor, "b n d"], r: int) -> TokenSta
     if r == 0:
         return state
     rows, target = _match(state, metric, r)
-    average = _average_as_product if _as_product.get() else _average
+    average = _average_as_product if _by_product() else _average
     x, grown = average(state, rows, target)
     return TokenState(
         x=x,
@@ -176,7 +182,7 @@ def _match(state: TokenState, metric: Float[Tensor, "b n d"], r: int) -> tuple[I
     similarity, partner = (metric[:, go_at] @ metric[:, stay_at].transpose(1, 2)).max(dim=-1)
     position = torch.arange(n, device=metric.device)
     go_position, stay_position = position[go_at], position[stay_at]
-    if _as_product.get():
+    if _by_product():
         order = _by_rank(similarity, r)
         left = order.shape[1] - r
         go, moved = order[:, left:], go_position[order]
