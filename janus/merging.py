@@ -17,8 +17,6 @@ from torch import Tensor
 from janus.errors import JanusError
 
 _as_product: ContextVar[bool] = ContextVar("as_product", default=False)
-# What torch.compile takes, which cannot look at a ContextVar.
-COMPILED_AS_PRODUCT = False
 
 
 @contextmanager
@@ -35,7 +33,8 @@ def merging_as_product() -> Iterator[None]:
 
 
 def _by_product() -> bool:
-    return COMPILED_AS_PRODUCT if torch.compiler.is_compiling() else _as_product.get()
+    # torch.compile cannot look at a ContextVar, and would end its graph here. On a GPU neither way is the faster.
+    return not torch.compiler.is_compiling() and _as_product.get()
 
 
 @dataclass(frozen=True, kw_only=True)

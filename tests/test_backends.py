@@ -95,6 +95,27 @@ def test_half_precision_answers_nearly_as_eager_does(name):
         torch.testing.assert_close(logits, eager, atol=0.05, rtol=0)
 
 
+@torch.inference_mode()
+def test_one_compiled_block_serves_all_blocks_and_plans(vit, monkeypatch):
+    """What a GPU's backend compiles: in one graph each, merging for the first time, again, and not at all."""
+    from janus.backends import cuda
+
+    graphs = []
+
+    def compiler(graph, examples):
+        graphs.append(graph)
+        return graph.forward
+
+    block = torch.compile(cuda._block, dynamic=True, fullgraph=True, backend=compiler)
+    monkeypatch.setattr(cuda, "_compiled_block", lambda: block)
+    compiled, pictures = cuda._Compiled(vit.model), images(2)
+
+    for level, so_far in ((6, 2), (9, 2), (0, 3), (4, 3)):
+        schedule = MergeSchedule(family="constant", level=level)
+        torch.testing.assert_close(compiled(pictures, schedule), vit(pictures, schedule), atol=1e-5, rtol=0)
+        assert len(graphs) == so_far
+
+
 def test_in_a_graph_of_bf16_pairs_are_matched_in_fp32(vit):
     """One product of each merging block is marked, the one between tokens, and none with weights."""
     backend = open_backend("openvino-bf16", vit)

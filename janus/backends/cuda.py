@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from copy import deepcopy
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from janus.backends.base import Backend, Runner, answer_of, tensors_of
 from janus.backends.part import Part, PartModule
+from janus.files import cache_folder
 from janus.merging import TokenState
 from janus.vit import OpenTimm, OpenViT, run_block
 
@@ -75,5 +77,7 @@ def _block(block: nn.Module, x: Tensor, sizes: Tensor | None, protected: tuple[i
 
 @cache
 def _compiled_block() -> Callable:
+    # Beside what other backends keep; the recording itself belongs to its process.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder("inductor")))
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
     return torch.compile(_block, dynamic=True)

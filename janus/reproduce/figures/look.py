@@ -70,7 +70,7 @@ def panels(
         rows, columns: How many.
         titles: Of the panels, row by row.
         height: Pixels of the whole.
-        x: Name and unit of the x axis of each column; written below the last row.
+        x: Name and unit of the x axis of each column; written below its last panel.
         y: Name and unit of the y axis of each row; written at the first column.
         shared_x, shared_y: As in plotly.
         gap_x, gap_y: Between panels, as shares of the whole.
@@ -82,9 +82,11 @@ def panels(
         horizontal_spacing=gap_x, vertical_spacing=gap_y, row_heights=row_heights,
     )  # fmt: skip
     figure.update_annotations(font={"size": SMALL_PX + 0.5, "color": INK})
+    count = len(titles) or rows * columns  # the last row may not be full
     for row in range(1, rows + 1):
         for column in range(1, columns + 1):
-            figure.update_xaxes(axis(x[column - 1] if row == rows else ""), row=row, col=column)
+            last = row * columns + column > count
+            figure.update_xaxes(axis(x[column - 1] if last else ""), row=row, col=column)
             own = axis(y[row - 1] if column == 1 else "") | {"gridcolor": FAINT, "showgrid": True}
             figure.update_yaxes(own, row=row, col=column)
     figure.update_layout(

@@ -13,7 +13,7 @@ PAPER_US = 1000
 PANELS_IN_A_ROW = 3
 
 
-def latency_figure(table: pd.DataFrame, *, measured: str = "measured on this project's machine") -> go.Figure:
+def latency_figure(table: pd.DataFrame, *, measured: str = "measured") -> go.Figure:
     """A block's latency against its tokens, one panel a machine.
 
     Args:
