@@ -29,6 +29,9 @@ import openvino as ov  # noqa: E402
 from openvino.frontend import FrontEndManager  # noqa: E402
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
 
+# Counted up whenever `OpenVino.graph` gives another graph for the same part: what is on disk is then compiled anew.
+GRAPH = 2
+
 # Warnings are silenced for the whole process while a model is traced, and two at once would mix that up.
 _one_trace = threading.Lock()
 
@@ -49,7 +52,7 @@ class OpenVino(Backend):
         # What a compiled part depends on, beside the part.
         about = {
             "weights": key, "model": described(vit), "backend": self.name, "threads": self.threads,
-            "openvino": ov.__version__,
+            "openvino": ov.__version__, "graph": GRAPH,
             "capabilities": sorted(self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
         }  # fmt: skip
         self._store = None if key is None else Store(about)

@@ -65,7 +65,8 @@ def bench_model(
     cases = {EAGER: partial(_run, vit.model, images)}
     for (name, r), run in runs.items():
         cases[f"{name} {r}"] = partial(_run, run, images)
-    times = in_turn(cases, rounds=rounds, settle=len(backends) > 1 or backends[0].name != "eager", clock=clock)
+    mixed = any(backend.name != "eager" for backend in backends)
+    times = in_turn(cases, rounds=rounds, settle=mixed, clock=clock)
     rows = []
     for backend in backends:
         for r, plan in plans.items():
