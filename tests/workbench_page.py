@@ -192,6 +192,8 @@ def theme(book, name: str) -> None:
         "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", f"JupyterLab {name}"
     )
     book.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(name == 'Light').lower()}'")
+    # JupyterLab (4.6.6) takes its splash away 200 ms later, and complains where the next theme's has gone in between.
+    book.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
 
 def shot(book, name: str) -> None:
