@@ -168,6 +168,25 @@ def test_a_wrong_text_in_a_box_is_named_and_the_next_good_one_works(book):
     says(book, ".janus-sentence", "cut after block 3 of 12")
 
 
+def test_an_answer_does_not_write_over_what_is_being_typed(book):
+    """What is left as it was has the answer's text, what is entered counts."""
+    box = book.page.locator(".janus-state input")
+    before = box.input_value()
+    book.press(control("Bandwidth", ".noUi-handle"), "ArrowLeft")
+    box.fill(before)
+    at_rest(book)
+    assert box.input_value() == before
+    box.blur()
+    assert "uplink_mbps=" in box.input_value() != before
+
+    book.press(control("Bandwidth", ".noUi-handle"), "ArrowLeft")
+    box.fill(f"{PLAIN} ")
+    at_rest(book)
+    assert box.input_value() == f"{PLAIN} "
+    box.press("Enter")
+    says(book, ".janus-sentence", PLAIN_MS)
+
+
 def test_the_picture_follows_its_slider(book):
     book.press('.janus-picture .widget-slider:has(label:text-is("After block")) .noUi-handle', "Home")
     book.page.wait_for_selector('.janus-picture figcaption:text("none merged yet")')

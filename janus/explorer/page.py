@@ -1,4 +1,4 @@
-"""What the screen needs of a page, in a widget without looks: a word when figures are drawn, and the keys."""
+"""What the screen needs of a page, in a widget without looks: a word when figures are drawn, the keys, what is typed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,27 @@ from collections.abc import Callable
 import anywidget
 
 WATCH = """
+const { get, set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
+
+// What is being typed stays until it is entered or left: an answer that comes meanwhile writes into the box afterwards.
+function keep({ target: box }) {
+  if (box.type !== "text" || Object.hasOwn(box, "value")) return;
+  let meanwhile;
+  Object.defineProperty(box, "value", {
+    configurable: true,
+    get() { return get.call(this); },
+    set(text) { meanwhile = text; },
+  });
+  const release = ({ type }) => {
+    delete box.value;
+    if (type === "blur" && meanwhile !== undefined) set.call(box, meanwhile);
+    box.removeEventListener("change", release);
+    box.removeEventListener("blur", release);
+  };
+  box.addEventListener("change", release);
+  box.addEventListener("blur", release);
+}
+
 export default {
   render({ el, model }) {
     let waiting = true;
@@ -19,6 +40,7 @@ export default {
       // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks
       // for this mark on what has the focus.
       screen.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });
+      screen.addEventListener("input", keep);
       // After the frame that shows them; while a kernel restarts there is nobody to tell.
       requestAnimationFrame(() => setTimeout(() => { try { model.send("drawn"); } catch { } }));
     };
