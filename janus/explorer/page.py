@@ -1,4 +1,4 @@
-"""What the screen needs of a page, in a widget without looks: a word when figures are drawn, the keys, what is typed."""
+"""What the screen needs of a page, in a widget without looks: a word when figures are drawn, keys, what is typed."""
 
 from __future__ import annotations
 
