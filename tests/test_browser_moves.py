@@ -166,6 +166,7 @@ def test_a_wrong_text_in_a_box_is_named_and_the_next_good_one_works(book):
         assert box.input_value() == right
     says(book, ".janus-sentence", "Under 17 Mbit/s and 7 ms RTT")
     says(book, ".janus-sentence", "cut after block 3 of 12")
+    book.page.wait_for_function("() => document.querySelector('.janus-state input').value.includes('split=3')")
 
 
 def test_an_answer_does_not_write_over_what_is_being_typed(book):
