@@ -10,22 +10,36 @@ WATCH = """
 const { get, set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
 
 // What is being typed stays until it is entered or left: an answer that comes meanwhile writes into the box afterwards.
+// Text that is all selected, to be typed over, is selected still when an answer has written its own.
 function keep({ target: box }) {
   if (box.type !== "text" || Object.hasOwn(box, "value")) return;
-  let meanwhile;
+  let typing = false, meanwhile;
   Object.defineProperty(box, "value", {
     configurable: true,
     get() { return get.call(this); },
-    set(text) { meanwhile = text; },
+    set(text) {
+      if (typing) {
+        meanwhile = text;
+        return;
+      }
+      const { selectionStart, selectionEnd } = this;
+      const all = selectionEnd > 0 && selectionEnd - selectionStart === get.call(this).length;
+      set.call(this, text);
+      if (all) this.select();
+    },
   });
-  const release = ({ type }) => {
+  const left = new AbortController();
+  const hear = (type, heard) => box.addEventListener(type, heard, { signal: left.signal });
+  hear("input", () => { typing = true; });
+  hear("change", () => {
+    typing = false;
+    meanwhile = undefined;
+  });
+  hear("blur", () => {
+    left.abort();
     delete box.value;
-    if (type === "blur" && meanwhile !== undefined) set.call(box, meanwhile);
-    box.removeEventListener("change", release);
-    box.removeEventListener("blur", release);
-  };
-  box.addEventListener("change", release);
-  box.addEventListener("blur", release);
+    if (meanwhile !== undefined) box.value = meanwhile;
+  });
 }
 
 export default {
@@ -40,7 +54,7 @@ export default {
       // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks
       // for this mark on what has the focus.
       screen.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });
-      screen.addEventListener("input", keep);
+      screen.addEventListener("focusin", keep);
       // After the frame that shows them; while a kernel restarts there is nobody to tell.
       requestAnimationFrame(() => setTimeout(() => { try { model.send("drawn"); } catch { } }));
     };
