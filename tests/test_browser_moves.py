@@ -172,16 +172,14 @@ def test_an_answer_does_not_write_over_what_is_being_typed(book):
     """What is left as it was has the answer's text, what is entered counts."""
     box = book.page.locator(".janus-state input")
     before = box.input_value()
-    book.press(control("Bandwidth", ".noUi-handle"), "ArrowLeft")
     box.fill(before)
-    at_rest(book)
+    slower(book)
     assert box.input_value() == before
     box.blur()
     book.page.wait_for_function("(box) => box.value.includes('uplink_mbps=')", arg=box.element_handle())
 
-    book.press(control("Bandwidth", ".noUi-handle"), "ArrowLeft")
     box.fill(f"{PLAIN} ")
-    at_rest(book)
+    slower(book)
     assert box.input_value() == f"{PLAIN} "
     box.press("Enter")
     says(book, ".janus-sentence", PLAIN_MS)
@@ -189,13 +187,21 @@ def test_an_answer_does_not_write_over_what_is_being_typed(book):
 
 def test_what_is_selected_is_typed_over_though_an_answer_wrote_meanwhile(book):
     box = book.page.locator(".janus-state input")
-    book.press(control("Bandwidth", ".noUi-handle"), "ArrowLeft")
     box.select_text()
+    slower(book)
     book.page.wait_for_function("(box) => box.value.includes('uplink_mbps=')", arg=box.element_handle())
     book.page.keyboard.insert_text(PLAIN)
     assert box.input_value() == PLAIN
     box.press("Enter")
     says(book, ".janus-sentence", PLAIN_MS)
+
+
+def slower(book):
+    """Less bandwidth, answered, while the cursor stays where it is."""
+    said = book.text(".janus-sentence")
+    book.page.locator(control("Bandwidth", ".noUi-handle")).dispatch_event("keydown", {"key": "ArrowLeft"})
+    book.page.wait_for_function("(said) => document.querySelector('.janus-sentence').textContent !== said", arg=said)
+    at_rest(book)
 
 
 def test_the_picture_follows_its_slider(book):

@@ -330,7 +330,7 @@ def test_mutations_are_decoded_or_refused_never_worse(variant):
 def test_a_few_bytes_never_become_more_than_the_header_allows(body, batch, tokens, step, merged):
     """A tiny body behind a greedy header is refused, or decodes to exactly the shape of the header."""
     book = codebook()
-    data = reseal([b"JT1", int(merged), SPLIT, step, batch, tokens, book.digest[:4], 0], body)
+    data = reseal([b"JT2", int(merged), SPLIT, step, batch, tokens, book.digest[:4], 0], body)
     try:
         state = decode(data, book=book)
     except JanusError as why:

@@ -23,12 +23,6 @@ def symbols_of(counts: Int[np.ndarray, " s"]):
     return _model.Categorical(np.asarray(counts, dtype=np.float32), perfect=False)
 
 
-def signed_of(counts: Int[np.ndarray, " l"]):
-    """A model of -L…L, as symbols 0…2L, whose magnitudes occur as often as ``counts`` says and whose signs are even."""
-    counts = np.asarray(counts, dtype=np.float32)
-    return _model.Categorical(np.concatenate([counts[:0:-1], 2 * counts[:1], counts[1:]]), perfect=False)
-
-
 class Writer:
     """Collects arrays in the order in which a `Reader` takes them; the coder is a stack, so they go in last first."""
 

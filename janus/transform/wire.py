@@ -20,22 +20,22 @@ from jaxtyping import Float, Int
 
 from janus.errors import JanusError
 from janus.transform.codebook import (
-    CLASSES,
-    MAGNITUDES,
     MAX_STEP,
     MEAN_SIZES,
     MIN_STEP,
     SIZE_KINDS,
     SIZES,
     Codebook,
+    Cut,
 )
-from janus.transform.coder import Reader, Writer, signed_of, symbols_of, too_far
+from janus.transform.coder import Reader, Writer, symbols_of, too_far
+from janus.transform.components import put_components, take_components
 from janus.transform.fineness import features, fineness_of
-from janus.transform.places import Places, places_of, places_of_prefix, steps_of, width_of
+from janus.transform.places import places_of, places_of_prefix, steps_of, width_of
 
 # magic and version, flags: merged (1), split, step, batch, tokens, codebook, CRC-32 of all but itself
 HEADER = struct.Struct("<3sBBbHH4sI")
-MAGIC = b"JT1"
+MAGIC = b"JT2"
 # An entropy coder yields as many symbols as it is asked for, however few bytes came: so fewer images than elsewhere.
 MAX_BATCH, MAX_TOKENS, MAX_VALUES = 64, 16384, 1 << 26
 # No component is beyond this even at the largest step; and its square is still a number.
@@ -112,14 +112,14 @@ def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[
         raise too_far()
     fine = fineness_of(features(y, prefix[:, :1].reshape(batch, -1), free, cut.scales, cut.prefix_scales) @ cut.weights)
     for kind, here in _kinds(free):
-        writer.put(fine[here], symbols_of(cut.fineness[kind]))
+        writer.put(fine[here], _fineness_model(cut, kind))
     marks = [writer.bits()]
     flat = prefix.reshape(batch * p, len(cut.prefix_scales)) / width_of(step)
-    _put_components(writer, book, places_of_prefix(cut, step, batch * p), flat, PREFIX_DEAD_ZONE)
+    put_components(writer, book, places_of_prefix(cut, step, batch * p), flat, PREFIX_DEAD_ZONE)
     marks.append(writer.bits())
     fine = fine.reshape(-1)
     flat = y.reshape(fine.size, len(cut.scales)) / width_of(steps_of(step, fine))[:, None]
-    _put_components(writer, book, places_of(cut, step, fine), flat, DEAD_ZONE)
+    put_components(writer, book, places_of(cut, step, fine), flat, DEAD_ZONE)
     body = writer.bytes()
     first, second = (min(round(mark / 8), len(body)) for mark in marks)
     items = {"header": HEADER.size, "sizes": first, "prefix": second - first, "tokens": len(body) - second}
@@ -173,12 +173,12 @@ def unpack_tokens(data: bytes, book: Codebook) -> Tokens:
             raise refused("its token sizes sum to more patches than there can be")
     fine = np.zeros((h.batch, count), np.int32)
     for kind, here in _kinds(free):
-        fine[here] = reader.take(int(here.sum()), symbols_of(cut.fineness[kind]))
+        fine[here] = reader.take(int(here.sum()), _fineness_model(cut, kind))
     prefix = np.zeros((h.batch * p, len(cut.prefix_scales)), np.float32)
-    _take_components(reader, book, places_of_prefix(cut, h.step, len(prefix)), prefix)
+    take_components(reader, book, places_of_prefix(cut, h.step, len(prefix)), prefix)
     fine = fine.reshape(-1)
     y = np.zeros((fine.size, len(cut.scales)), np.float32)
-    _take_components(reader, book, places_of(cut, h.step, fine), y)
+    take_components(reader, book, places_of(cut, h.step, fine), y)
     reader.end()
     prefix *= width_of(h.step)
     y *= width_of(steps_of(h.step, fine))[:, None]
@@ -190,32 +190,6 @@ def unpack_tokens(data: bytes, book: Codebook) -> Tokens:
     sizes = np.ones((h.batch, h.tokens), np.float32)
     sizes[:, p:] = free
     return Tokens(x=x, sizes=sizes)
-
-
-def _put_components(writer: Writer, book: Codebook, places: Places, y: Float[np.ndarray, "n m"], zone: float) -> None:
-    """Those components that are sent, in steps."""
-    values = np.take(y, places.order)
-    far = np.abs(values)
-    far += np.float32(0.5 - zone)
-    np.floor(far, out=far)
-    symbols = (np.copysign(np.minimum(far, MAGNITUDES), values) + MAGNITUDES).astype(np.int32)
-    at = 0
-    for one, count in places.groups:
-        writer.put(symbols[at : at + count], _magnitude_model(book, one))
-        at += count
-    beyond = np.minimum(far[far >= MAGNITUDES], 1 << 30).astype(np.int32)
-    writer.put_excess(beyond - MAGNITUDES)
-
-
-def _take_components(reader: Reader, book: Codebook, places: Places, y: Float[np.ndarray, "n m"]) -> None:
-    """Puts components in steps into ``y``, which is zero."""
-    taken = [reader.take(count, _magnitude_model(book, one)) for one, count in places.groups]
-    q = np.concatenate([np.zeros(0, np.int32), *taken])
-    q -= MAGNITUDES
-    beyond = np.abs(q) == MAGNITUDES
-    if beyond.any():
-        q[beyond] += np.sign(q[beyond]) * reader.take_excess(int(beyond.sum()))
-    y.reshape(-1)[places.order] = q.astype(np.float32)
 
 
 def _put_capped(writer: Writer, values: Int[np.ndarray, " n"], most: int, model) -> None:
@@ -246,12 +220,17 @@ def mean_size_kind(tokens: int, prefix: int, unmerged: int) -> int:
 
 
 def _size_model(book: Codebook, tokens: int, prefix: int):
-    return symbols_of(book.sizes[mean_size_kind(tokens, prefix, book.tokens)])
+    return _size_models(book)[mean_size_kind(tokens, prefix, book.tokens)]
 
 
-@lru_cache(maxsize=4 * CLASSES)
-def _magnitude_model(book: Codebook, one: int):
-    return signed_of(book.magnitudes[one])
+@lru_cache(maxsize=4)
+def _size_models(book: Codebook) -> list:
+    return [symbols_of(counts) for counts in book.sizes]
+
+
+@lru_cache(maxsize=64)
+def _fineness_model(cut: Cut, kind: int):
+    return symbols_of(cut.fineness[kind])
 
 
 def refused(why: str) -> JanusError:

@@ -1,0 +1,104 @@
+"""How components of one class become symbols of the entropy coder: several share one, and what is rare comes behind.
+
+A coder takes its time by the symbol, however few bits that is worth, and most components are zero. So neighbours travel
+as one symbol of all that they can be together, each no farther out than a cap; those that reach it have the rest of
+their magnitude in a symbol of its own. No rate is lost: the product of their shares is what they cost one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+from janus.transform.codebook import MAGNITUDES
+from janus.transform.coder import symbols_of
+
+# Symbols of the largest alphabet, and what their shares are counted in.
+LARGEST, SHARES = 256, 1 << 24
+GROUPS = (2, 3, 4, 5)
+UNIT = 60  # any of them divides it
+# Fewer components of a class than this travel alone.
+FEW = 64
+# In steps of the search that decodes a symbol: to begin with it, and to put the rest of a magnitude in its place.
+BEGIN, REST = 4, 12
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alphabet:
+    """Symbols of one or of several components.
+
+    Attributes:
+        cap: Magnitude at which a component is cut.
+        group: Components in a symbol.
+        model: The coder's, of these symbols.
+        rest: Its model of a magnitude less the cap, up to `MAGNITUDES` in all; None if that is the cap.
+    """
+
+    cap: int
+    group: int
+    model: Any
+    rest: Any
+
+    @cached_property
+    def values(self) -> Float32[np.ndarray, "s g"]:
+        """What each symbol stands for.
+
+        A coder that is asked for more than it has ends within the share of the first symbol, and if that is small,
+        likely at nothing, as if all were well: so the first is zero, the commonest.
+        """
+        return np.array(list(product([*range(self.cap + 1), *range(-self.cap, 0)], repeat=self.group)), np.float32)
+
+    @cached_property
+    def radix(self) -> Float32[np.ndarray, " g"]:
+        """What each component counts for in its symbol, once those below zero are counted from above."""
+        return (np.float32(2 * self.cap + 1) ** np.arange(self.group)[::-1]).astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alphabets:
+    """Of one class: for a component alone, and for several together if that takes less time."""
+
+    alone: Alphabet
+    together: Alphabet | None
+
+    def shared_out(self, count: int) -> list[tuple[Alphabet, int]]:
+        """Which alphabet is for how many of so many components, in this order."""
+        if self.together is None or count < FEW:
+            return [(self.alone, count)]
+        left = count % self.together.group
+        return [(self.together, count - left)] + [(self.alone, left)] * bool(left)
+
+
+def alphabets_of(counts: Int[np.ndarray, " l"]) -> Alphabets:
+    """Those that are decoded in the least time.
+
+    Args:
+        counts: How often each magnitude up to `MAGNITUDES` occurs. All is computed in whole numbers, so that both ends
+            have the same.
+    """
+    often = counts.tolist()
+
+    def time(cap: int, group: int) -> int:
+        steps = BEGIN + ((2 * cap + 1) ** group - 1).bit_length()
+        return steps * sum(often) * (UNIT // group) + REST * sum(often[cap:]) * UNIT
+
+    sizes = [(cap, group) for cap in range(1, MAGNITUDES) for group in GROUPS if (2 * cap + 1) ** group <= LARGEST]
+    best = min([(MAGNITUDES, 1), *sizes], key=lambda size: time(*size))
+    return Alphabets(
+        alone=_alphabet(counts, MAGNITUDES, 1), together=_alphabet(counts, *best) if best in sizes else None
+    )
+
+
+def _alphabet(counts: Int[np.ndarray, " l"], cap: int, group: int) -> Alphabet:
+    often = counts.tolist()
+    beyond, within = sum(often[cap:]), often[1:cap]
+    shares = [2 * often[0], *within, beyond, beyond, *reversed(within)]  # signs are even
+    whole = sum(shares) ** group
+    model = symbols_of(np.array([max(1, prod(some) * SHARES // whole) for some in product(shares, repeat=group)]))
+    return Alphabet(cap=cap, group=group, model=model, rest=symbols_of(counts[cap:]) if cap < MAGNITUDES else None)
