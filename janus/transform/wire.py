@@ -2,7 +2,7 @@
 
 Layout, little-endian: a fixed header (`HEADER`), then the words of one ANS coder over all images: the sizes of the
 tokens once they have merged, how finely each is quantised, the prefix tokens' components, the patch tokens'
-components by class; behind each array what did not fit its table.
+components by class, several in one symbol; behind each array what did not fit its table.
 
 Nothing here is believed: the checksum, the codebook's digest and every number of the header are checked before
 anything is allocated, and what is allocated is bounded by them.
