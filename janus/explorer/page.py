@@ -11,7 +11,7 @@ const { get, set } = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype,
 
 // What is being typed stays until it is entered or left: an answer that comes meanwhile writes into the box afterwards.
 // Text that is all selected, to be typed over, is selected still when an answer has written its own.
-function keep({ target: box }) {
+function keep(box) {
   if (box.type !== "text" || Object.hasOwn(box, "value")) return;
   let typing = false, meanwhile;
   Object.defineProperty(box, "value", {
@@ -35,6 +35,10 @@ function keep({ target: box }) {
     typing = false;
     meanwhile = undefined;
   });
+  // A text that was there before changes nothing by itself, but an answer may have brought another meanwhile.
+  hear("keyup", ({ key }) => {
+    if (key === "Enter" && typing) box.dispatchEvent(new Event("change", { bubbles: true }));
+  });
   hear("blur", () => {
     left.abort();
     delete box.value;
@@ -53,8 +57,10 @@ export default {
       }
       // JupyterLab would take arrow keys from a menu to walk to the next cell, and letters to cut this one. It looks
       // for this mark on what has the focus.
-      screen.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });
-      screen.addEventListener("focusin", keep);
+      screen.addEventListener("focusin", ({ target }) => {
+        target.dataset.lmSuppressShortcuts = "true";
+        keep(target);
+      });
       // After the frame that shows them; while a kernel restarts there is nobody to tell.
       requestAnimationFrame(() => setTimeout(() => { try { model.send("drawn"); } catch { } }));
     };
