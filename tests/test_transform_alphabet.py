@@ -13,7 +13,7 @@ from janus.transform.coder import Reader, Writer
 from janus.transform.components import put_components, take_components
 from janus.transform.places import Places
 
-# The coder's state and the last word; and a symbol that never fits into a share of 2^-24 exactly.
+# The coder's state, and the last word.
 OVERHEAD_BITS = 64
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -37,17 +38,12 @@ def put_components(writer: Writer, book: Codebook, places: Places, y: Float[np.n
     digits = np.copysign(np.minimum(far, caps, out=far), values, out=values)
     below = np.flatnonzero(digits < 0)
     digits[below] += 2 * caps[below] + 1
-    start = 0
-    for alphabet, count in parts:
-        some = digits[start : start + count]
+    for alphabet, here in parts:
+        some = digits[here]
         writer.put(some if alphabet.group == 1 else some.reshape(-1, alphabet.group) @ alphabet.radix, alphabet.model)
-        start += count
     rest = np.minimum(beyond, MAGNITUDES) - caps[at_cap]
-    start = 0
-    for alphabet, count in _in_each(at_cap, parts):
-        if alphabet.rest is not None:
-            writer.put(rest[start : start + count], alphabet.rest)
-        start += count
+    for model, here in _rests(at_cap, parts):
+        writer.put(rest[here], model)
     beyond = np.minimum(beyond[beyond >= MAGNITUDES], 1 << 30).astype(np.int32)
     writer.put_excess(beyond - MAGNITUDES)
 
@@ -57,40 +53,45 @@ def take_components(reader: Reader, book: Codebook, places: Places, y: Float32[n
     parts = _parts(book, places)
     caps = _caps(parts)
     q = np.empty(len(caps), np.float32)
-    start = 0
-    for alphabet, count in parts:
-        symbols = reader.take(count // alphabet.group, alphabet.model)
-        q[start : start + count] = alphabet.values.take(symbols, axis=0).reshape(-1)
-        start += count
+    for alphabet, here in parts:
+        symbols = reader.take((here.stop - here.start) // alphabet.group, alphabet.model)
+        q[here] = alphabet.values.take(symbols, axis=0).reshape(-1)
     far = np.abs(q)
     at_cap = np.flatnonzero(far == caps)
     far = far[at_cap]
-    start = 0
-    for alphabet, count in _in_each(at_cap, parts):
-        if alphabet.rest is not None:
-            far[start : start + count] += reader.take(count, alphabet.rest)
-        start += count
+    for model, here in _rests(at_cap, parts):
+        far[here] += reader.take(here.stop - here.start, model)
     beyond = far == MAGNITUDES
     far[beyond] += reader.take_excess(int(beyond.sum()))
     q[at_cap] = np.copysign(far, q[at_cap])
     y.reshape(-1)[places.order] = q
 
 
-def _parts(book: Codebook, places: Places) -> list[tuple[Alphabet, int]]:
-    """Which alphabet is for how many components, class by class."""
-    return [part for one, count in places.groups for part in _alphabets(book, one).shared_out(count)]
+def _parts(book: Codebook, places: Places) -> list[tuple[Alphabet, slice]]:
+    """Which alphabet is for which components, class by class."""
+    found: list[tuple[Alphabet, slice]] = []
+    start = 0
+    for one, of_class in places.groups:
+        for alphabet, count in _alphabets(book, one).shared_out(of_class):
+            found.append((alphabet, slice(start, start + count)))
+            start += count
+    return found
 
 
-def _caps(parts: list[tuple[Alphabet, int]]) -> Float32[np.ndarray, " s"]:
+def _caps(parts: list[tuple[Alphabet, slice]]) -> Float32[np.ndarray, " s"]:
     """Of each component."""
-    return np.repeat(np.array([alphabet.cap for alphabet, _ in parts], np.float32), [count for _, count in parts])
+    caps = np.array([alphabet.cap for alphabet, _ in parts], np.float32)
+    return np.repeat(caps, [here.stop - here.start for _, here in parts])
 
 
-def _in_each(at: Int[np.ndarray, " r"], parts: list[tuple[Alphabet, int]]) -> list[tuple[Alphabet, int]]:
-    """How many of these places, ascending, are in each part; only parts that have some."""
-    ends = np.searchsorted(at, np.cumsum([count for _, count in parts]))
-    found = zip(parts, np.diff(ends, prepend=0).tolist(), strict=True)
-    return [(alphabet, count) for (alphabet, _), count in found if count]
+def _rests(at_cap: Int[np.ndarray, " r"], parts: list[tuple[Alphabet, slice]]) -> list[tuple[Any, slice]]:
+    """Which model is for the rest of which components at their cap, whose places ascend."""
+    ends = np.append(0, np.searchsorted(at_cap, [here.stop for _, here in parts])).tolist()
+    return [
+        (alphabet.rest, slice(start, end))
+        for (alphabet, _), start, end in zip(parts, ends, ends[1:], strict=False)
+        if alphabet.rest is not None and start < end
+    ]
 
 
 @lru_cache(maxsize=4 * CLASSES)
