@@ -46,7 +46,7 @@ def test_the_seeds_of_the_fuzzer_are_good_requests():
     found = seeds(WITH_BOOK)
     for request in found:
         assert read_work(request, WITH_BOOK, Limits()).batch == 1
-    assert sum(request.tokens.startswith(b"JT2") for request in found) == 12
+    assert sum(request.tokens.startswith(b"JT3") for request in found) == 12
 
 
 def test_mutants_are_refused_or_harmless():

@@ -26,6 +26,7 @@ from janus.runtime.half import open_half
 from janus.runtime.requests import Limits, Refused, read_work, tokens_request
 from janus.schedule import MergeSchedule
 from janus.transform import read_codebook
+from janus.transform.alphabet import class_alphabets
 from janus.transform.codebook import (
     CLASS_WIDTH,
     CLASSES,
@@ -37,7 +38,7 @@ from janus.transform.codebook import (
     OCTAVE,
     step_index,
 )
-from janus.transform.fineness import MIDDLE
+from janus.transform.fineness import MIDDLE, features, predicted
 from janus.transform.places import places_of, places_of_prefix
 from janus.transform.shelf import find_codebook, shipped_codebook, transform_step
 from janus.transform.wire import DEAD_ZONE, HEADER, MAX_BATCH
@@ -128,12 +129,43 @@ def test_components_travel_by_class_then_by_token_then_by_component(scales, step
     }
     sent = sorted((place for place, one in classes.items() if one >= 0), key=classes.get)
 
-    places = places_of(cut, step, np.array(fine, np.int32))
+    book = codebook()
+    places = places_of(book, cut, step, np.array(fine, np.int32))
 
-    assert [divmod(int(place), len(scales)) for place in places.order] == sent
-    assert [one for one, count in places.groups for _ in range(count)] == [classes[place] for place in sent]
-    even = places_of_prefix(cut, step, len(fine))
-    assert np.array_equal(even.order, places_of(cut, step, np.full(len(fine), MIDDLE)).order)
+    cells = len(fine) * len(scales)
+    assert [divmod(int(place), len(scales)) for place in places.order if place < cells] == sent
+    at = 0
+    for (alphabet, here, there), one in zip(places.classes, sorted({classes[place] for place in sent}), strict=True):
+        filled = places.order[here]
+        own = [place for place in sent if classes[place] == one]
+        assert [divmod(int(place), len(scales)) for place in filled[: len(own)]] == own
+        assert alphabet is class_alphabets(book, one).of(len(own))
+        assert filled[len(own) :].tolist() == list(range(cells, cells + len(filled) - len(own)))
+        assert len(filled) - len(own) < alphabet.shape.group
+        assert len(filled) == alphabet.shape.group * (there.stop - there.start)
+        assert (here.start, set(places.caps[here].tolist())) == (at, {alphabet.shape.cap})
+        at = here.stop
+    assert at == len(places.order)
+    even = places_of_prefix(book, cut, step, len(fine))
+    assert np.array_equal(even.order, places_of(book, cut, step, np.full(len(fine), MIDDLE)).order)
+
+
+@given(variant=st.sampled_from(VARIANTS), removed=st.sampled_from((0, 6)), batch=st.integers(1, 3),
+       seed=st.integers(0, 99))  # fmt: skip
+def test_a_tokens_weight_is_predicted_from_the_features_that_calibration_fits(variant, removed, batch, seed):
+    """Encoding sums them up without writing them down: the same number, whatever the weights."""
+    book, state = codebook(variant), state_of(variant, 99, removed, batch)
+    cut, p = book.at(SPLIT), book.prefix
+    weights = np.random.default_rng(seed).standard_normal(len(cut.weights)).astype(np.float32)
+    y = components(book, state.x).astype(np.float32)
+    prefix = ((state.x[:, :p].numpy() - cut.prefix_mean) @ cut.prefix_analysis)[:, :1].reshape(batch, -1)
+    sizes = np.ones(y.shape[:2]) if state.sizes is None else state.sizes[:, p:].numpy()
+
+    found = predicted(y, prefix, sizes, replace(cut, weights=weights))
+
+    expected = features(y, prefix, sizes, cut.scales, cut.prefix_scales)
+    assert expected.shape == (*y.shape[:2], len(weights))
+    np.testing.assert_allclose(found, expected @ weights, rtol=1e-4, atol=1e-4 * np.abs(expected).sum(-1).max())
 
 
 def test_a_smaller_step_costs_bytes_and_brings_fidelity():
@@ -330,7 +362,7 @@ def test_mutations_are_decoded_or_refused_never_worse(variant):
 def test_a_few_bytes_never_become_more_than_the_header_allows(body, batch, tokens, step, merged):
     """A tiny body behind a greedy header is refused, or decodes to exactly the shape of the header."""
     book = codebook()
-    data = reseal([b"JT2", int(merged), SPLIT, step, batch, tokens, book.digest[:4], 0], body)
+    data = reseal([b"JT3", int(merged), SPLIT, step, batch, tokens, book.digest[:4], 0], body)
     try:
         state = decode(data, book=book)
     except JanusError as why:

@@ -1,5 +1,7 @@
 """Several components in one symbol: the same components come back, at the bits that their shares are worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,11 +9,12 @@ from hypothesis import strategies as st
 from runtime_kit import codebook
 
 from janus.errors import JanusError
-from janus.transform.alphabet import FEW, GROUPS, LARGEST, UNIT, alphabets_of
-from janus.transform.codebook import CLASSES, MAGNITUDES
+from janus.transform.alphabet import FEW, GROUPS, LARGEST, UNIT, alphabets_of, class_alphabets
+from janus.transform.codebook import CLASS_WIDTH, CLASSES, LOW, MAGNITUDES, OCTAVE
 from janus.transform.coder import Reader, Writer
 from janus.transform.components import put_components, take_components
-from janus.transform.places import Places
+from janus.transform.fineness import MIDDLE
+from janus.transform.places import SPARE, places_of
 
 # The coder's state, and the last word.
 OVERHEAD_BITS = 64
@@ -22,7 +25,10 @@ def refuse(why):
 
 
 def one_class(one, count):
-    return Places(order=np.arange(count), groups=[(one, count)])
+    """Where so many components of one class travel, all of one token."""
+    book = codebook()
+    scales = np.full(count, CLASS_WIDTH * one + LOW * OCTAVE, np.int16)
+    return places_of(book, replace(book.at(2), scales=scales), 0, np.array([MIDDLE]))
 
 
 def cost_bits(counts, values):
@@ -32,10 +38,10 @@ def cost_bits(counts, values):
     return -np.log2(share[far]).sum() + (far > 0).sum()
 
 
-def written(book, places, values):
+def written(places, values):
     writer = Writer()
-    put_components(writer, book, places, values[None], 0.0)
-    return writer.bytes()
+    put_components(writer, places, values[None], 0.0)
+    return writer.bytes()[0]
 
 
 @given(
@@ -46,14 +52,53 @@ def written(book, places, values):
 )
 def test_components_come_back_whatever_their_class_and_number(one, count, spread, seed):
     values = np.round(np.random.default_rng(seed).laplace(scale=spread, size=count)).astype(np.float32)
-    book, places = codebook(), one_class(one, count)
-    found = np.zeros((1, count), np.float32)
-    reader = Reader(written(book, places, values), refuse)
+    places = one_class(one, count)
+    reader = Reader(written(places, values), refuse)
 
-    take_components(reader, book, places, found)
+    found = take_components(reader, places, (1, count))
 
     reader.end()
     np.testing.assert_array_equal(found[0], values)
+
+
+@pytest.mark.parametrize("filled", (0, 1))
+def test_the_last_symbol_is_filled_up_with_zeros_and_with_nothing_else(filled):
+    """Nobody hides a word in what is thrown away: a payload has one form."""
+    one = next(one for one in range(CLASSES) if class_alphabets(codebook(), one).together)
+    alphabet = class_alphabets(codebook(), one).together
+    count = alphabet.shape.group * FEW + 1
+    places, writer = one_class(one, count), Writer()
+    symbols = np.zeros(FEW + 1, np.int32)
+    symbols[-1] = filled  # the last of its components
+    writer.put(symbols, alphabet.model)
+    if filled and alphabet.shape.cap == 1:
+        writer.put(np.zeros(1, np.int32), alphabet.rest)
+    reader = Reader(writer.bytes()[0], refuse)
+
+    if filled:
+        with pytest.raises(JanusError, match="not zero"):
+            take_components(reader, places, (1, count))
+    else:
+        assert not take_components(reader, places, (1, count)).any()
+        reader.end()
+    assert np.count_nonzero(places.order >= count) == alphabet.shape.group - 1 <= SPARE
+
+
+def test_the_bytes_of_each_part_are_what_it_takes():
+    """Three parts, one after the other; and one with nothing in it takes nothing."""
+    model, chance = class_alphabets(codebook(), 20).alone.model, np.random.default_rng(0)
+    counts = (4000, 0, 1000)
+    writer = Writer()
+    for i, count in enumerate(counts):
+        if i:
+            writer.mark()
+        writer.put(chance.integers(0, 129, count), model)
+
+    data, parts = writer.bytes()
+
+    assert sum(parts) == len(data)
+    assert parts[1] == 0
+    assert abs(parts[0] - 4 * parts[2]) < 0.2 * parts[0]
 
 
 @pytest.mark.parametrize("one", range(0, CLASSES, 4))
@@ -66,7 +111,7 @@ def test_nothing_is_paid_for_travelling_together(one):
     chance = np.random.default_rng(one)
     values = chance.choice(MAGNITUDES, size=20011, p=share) * chance.choice([-1, 1], size=20011)
 
-    bits = 8 * len(written(book, one_class(one, len(values)), values.astype(np.float32)))
+    bits = 8 * len(written(one_class(one, len(values)), values.astype(np.float32)))
 
     assert abs(bits - cost_bits(counts, values)) <= 2e-3 * bits + OVERHEAD_BITS
 
@@ -77,13 +122,12 @@ def test_what_mostly_is_zero_travels_by_the_handful_and_what_is_spread_alone():
 
     few, many = alphabets_of(nearly_zero), alphabets_of(spread)
 
-    assert (few.together.cap, few.together.group) == (1, max(GROUPS))
+    assert (few.together.shape.cap, few.together.shape.group) == (1, max(GROUPS))
     assert many.together is None
-    assert many.shared_out(10 * FEW) == [(many.alone, 10 * FEW)]
-    assert few.shared_out(FEW - 1) == [(few.alone, FEW - 1)]
-    assert few.shared_out(FEW + 1) == [(few.together, FEW + 1)]
-    assert few.shared_out(FEW + 3) == [(few.together, FEW + 1), (few.alone, 2)]
+    assert many.of(10 * FEW) is many.alone
+    assert few.of(FEW - 1) is few.alone
+    assert few.of(FEW) is few.together
     for alphabet in (few.alone, few.together, many.alone):
-        assert len(alphabet.values) <= LARGEST
-        assert not alphabet.values[0].any()
+        assert len(alphabet.shape.values) <= LARGEST
+        assert not alphabet.shape.values[0].any()
     assert not any(UNIT % group for group in GROUPS)

@@ -8,15 +8,15 @@ their magnitude in a symbol of its own. No rate is lost: the product of their sh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int
+from jaxtyping import Float32, Int, Int8
 
-from janus.transform.codebook import MAGNITUDES
+from janus.transform.codebook import CLASSES, MAGNITUDES, Codebook
 from janus.transform.coder import symbols_of
 
 # Symbols of the largest alphabet, and what their shares are counted in.
@@ -30,34 +30,37 @@ BEGIN, REST = 4, 12
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Alphabet:
-    """Symbols of one or of several components.
+class Shape:
+    """Which components a symbol stands for, whatever their shares.
 
     Attributes:
         cap: Magnitude at which a component is cut.
         group: Components in a symbol.
-        model: The coder's, of these symbols.
-        rest: Its model of a magnitude less the cap, up to `MAGNITUDES` in all; None if that is the cap.
+        values: What each symbol stands for. A coder that is asked for more than it has ends within the share of the
+            first symbol, and if that is small, likely at nothing, as if all were well: so the first is zero, the
+            commonest.
+        radix: What each component counts for in its symbol, once those below zero are counted from above.
     """
 
     cap: int
     group: int
+    values: Int8[np.ndarray, "s g"]
+    radix: Float32[np.ndarray, " g"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Alphabet:
+    """Symbols of one or of several components.
+
+    Attributes:
+        shape: What they stand for.
+        model: The coder's, of these symbols.
+        rest: Its model of a magnitude less the cap, up to `MAGNITUDES` in all; None if that is the cap.
+    """
+
+    shape: Shape
     model: Any
     rest: Any
-
-    @cached_property
-    def values(self) -> Float32[np.ndarray, "s g"]:
-        """What each symbol stands for.
-
-        A coder that is asked for more than it has ends within the share of the first symbol, and if that is small,
-        likely at nothing, as if all were well: so the first is zero, the commonest.
-        """
-        return np.array(list(product([*range(self.cap + 1), *range(-self.cap, 0)], repeat=self.group)), np.float32)
-
-    @cached_property
-    def radix(self) -> Float32[np.ndarray, " g"]:
-        """What each component counts for in its symbol, once those below zero are counted from above."""
-        return (np.float32(2 * self.cap + 1) ** np.arange(self.group)[::-1]).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,12 +70,9 @@ class Alphabets:
     alone: Alphabet
     together: Alphabet | None
 
-    def shared_out(self, count: int) -> list[tuple[Alphabet, int]]:
-        """Which alphabet is for how many of so many components, in this order."""
-        if self.together is None or count < FEW:
-            return [(self.alone, count)]
-        left = count % self.together.group
-        return [(self.together, count - left)] + [(self.alone, left)] * bool(left)
+    def of(self, count: int) -> Alphabet:
+        """Which is for so many components."""
+        return self.alone if self.together is None or count < FEW else self.together
 
 
 def alphabets_of(counts: Int[np.ndarray, " l"]) -> Alphabets:
@@ -95,10 +95,23 @@ def alphabets_of(counts: Int[np.ndarray, " l"]) -> Alphabets:
     )
 
 
+@lru_cache(maxsize=4 * CLASSES)
+def class_alphabets(book: Codebook, one: int) -> Alphabets:
+    """Of a class of a codebook."""
+    return alphabets_of(book.magnitudes[one])
+
+
 def _alphabet(counts: Int[np.ndarray, " l"], cap: int, group: int) -> Alphabet:
     often = counts.tolist()
     beyond, within = sum(often[cap:]), often[1:cap]
     shares = [2 * often[0], *within, beyond, beyond, *reversed(within)]  # signs are even
     whole = sum(shares) ** group
     model = symbols_of(np.array([max(1, prod(some) * SHARES // whole) for some in product(shares, repeat=group)]))
-    return Alphabet(cap=cap, group=group, model=model, rest=symbols_of(counts[cap:]) if cap < MAGNITUDES else None)
+    return Alphabet(shape=_shape(cap, group), model=model, rest=symbols_of(counts[cap:]) if cap < MAGNITUDES else None)
+
+
+@lru_cache(maxsize=64)
+def _shape(cap: int, group: int) -> Shape:
+    values = np.array(list(product([*range(cap + 1), *range(-cap, 0)], repeat=group)), np.int8)
+    radix = np.float32(2 * cap + 1) ** np.arange(group)[::-1]
+    return Shape(cap=cap, group=group, values=values, radix=radix.astype(np.float32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import constriction
 import numpy as np
@@ -28,6 +29,7 @@ class Writer:
 
     def __init__(self):
         self._jobs: list[tuple[np.ndarray, object]] = []
+        self._marks: list[int] = []
 
     def put(self, values: Int[np.ndarray, " n"], model) -> None:
         """Values of one model."""
@@ -46,29 +48,31 @@ class Writer:
             raise too_far()
         lengths = np.floor(np.log2(excess + 1.0)).astype(np.int32)
         self.put(lengths, _LENGTHS)
-        for length in np.unique(lengths[lengths > 0]):
-            self.put(excess[lengths == length] + 1 - (1 << int(length)), _model.Uniform(1 << int(length)))
+        for length in _lengths(lengths):
+            self.put(excess[lengths == length] + 1 - (1 << length), _model.Uniform(1 << length))
 
-    def bytes(self) -> bytes:
-        """All of it."""
-        coder = AnsCoder()
-        for values, model in reversed(self._jobs):
-            coder.encode_reverse(values, model)
-        return coder.get_compressed().astype("<u4").tobytes()
+    def mark(self) -> None:
+        """What is put from here on is another part."""
+        self._marks.append(len(self._jobs))
 
-    def bits(self) -> float:
-        """Length so far."""
+    def bytes(self) -> tuple[bytes, list[int]]:
+        """All of it, and how many of the bytes go to each part between two marks, to a byte."""
         coder = AnsCoder()
-        for values, model in reversed(self._jobs):
-            coder.encode_reverse(values, model)
-        return coder.num_valid_bits()
+        bits = [0.0]
+        for start, stop in reversed(list(pairwise([0, *self._marks, len(self._jobs)]))):
+            for values, model in reversed(self._jobs[start:stop]):
+                coder.encode_reverse(values, model)
+            bits.append(coder.num_valid_bits())
+        data = coder.get_compressed().astype("<u4").tobytes()
+        ends = [len(data) - min(round(some / 8), len(data)) for some in bits[:-1]]
+        return data, [end - start for start, end in pairwise([0, *reversed(ends)])]
 
 
 class Reader:
     """Takes what a `Writer` put, with the same models in the same order. Whatever the bytes are, it yields symbols."""
 
     def __init__(self, data: bytes, refuse: Callable[[str], JanusError]):
-        self._refuse = refuse
+        self.refuse = refuse
         if len(data) % 4:
             raise refuse(f"its body of {len(data)} bytes is no whole number of words")
         try:
@@ -86,15 +90,20 @@ class Reader:
         """See `Writer.put_excess`."""
         excess = np.zeros(count, np.int32)
         lengths = self.take(count, _LENGTHS)
-        for length in np.unique(lengths[lengths > 0]):
+        for length in _lengths(lengths):
             here = lengths == length
-            excess[here] = self.take(int(here.sum()), _model.Uniform(1 << int(length))) + (1 << int(length)) - 1
+            excess[here] = self.take(int(here.sum()), _model.Uniform(1 << length)) + (1 << length) - 1
         return excess
 
     def end(self) -> None:
         """Refuse bytes that hold more or less than was taken: the coder must be back where the writer began."""
         if not self._coder.is_empty():
-            raise self._refuse("its body does not hold what its header says")
+            raise self.refuse("its body does not hold what its header says")
+
+
+def _lengths(lengths: Int[np.ndarray, " n"]) -> list[int]:
+    """Those that have bits, ascending; few, so quicker than numpy sorts."""
+    return sorted(set(lengths.tolist()) - {0})
 
 
 def too_far() -> JanusError:

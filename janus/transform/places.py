@@ -1,43 +1,60 @@
-"""Which components of which token travel, and in what order: by class of the entropy coder, both ends alike."""
+"""Which components of which token travel, and in what order: by class of the entropy coder, both ends alike.
+
+Where several of a class share a symbol and the last symbol is not full, it is filled up from spare cells behind the
+matrix of tokens x components, which hold zero.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float32, Int, Int8
 
-from janus.transform.codebook import CLASS_WIDTH, CLASSES, FINENESS, FINENESS_WIDTH, LOW, OCTAVE, Cut
+from janus.transform.alphabet import GROUPS, Alphabet, Shape, class_alphabets
+from janus.transform.codebook import CLASS_WIDTH, CLASSES, FINENESS, FINENESS_WIDTH, LOW, OCTAVE, Codebook, Cut
 from janus.transform.fineness import MIDDLE
 
+SPARE = max(GROUPS) - 1
 
-class Places(NamedTuple):
+
+@dataclass(frozen=True, eq=False)
+class Places:
     """Of what is sent.
 
     Attributes:
-        order: Places in the flattened matrix of tokens x components, class by class.
-        groups: (class, count) of each class in turn.
+        order: Places in the flattened matrix of tokens x components and in the spare cells behind it, class by class.
+        caps: Of each component.
+        classes: Of each class in turn its alphabet, and where its components and its symbols are.
+        shapes: The same by shape, for neighbouring classes often have the same.
     """
 
     order: Int[np.ndarray, " s"]
-    groups: list[tuple[int, int]]
+    caps: Int8[np.ndarray, " s"]
+    classes: list[tuple[Alphabet, slice, slice]]
+    shapes: list[tuple[Shape, slice, slice]]
+
+    @property
+    def symbols(self) -> int:
+        """How many there are in all."""
+        return self.classes[-1][2].stop if self.classes else 0
 
 
-class _Runs(NamedTuple):
-    """Neighbouring components of one class, for every fineness of a token: far fewer than components.
+class _Ranked(NamedTuple):
+    """Components by class, for every fineness of a token.
 
     Attributes:
-        first, runs: Of each fineness: where its runs begin in the arrays below, and how many they are.
-        start, length: Of each run: its first component, and how many.
-        kind: One more than its class, 0 if it is not sent; of 8 bits, because numpy sorts such by counting.
+        first, many: Of each class: its first component, and how many it has.
+        components: By class, where those of a class are not always neighbours; then ``first`` is a place in this. As a
+            rule they are, for the greatest components come first.
     """
 
-    first: Int[np.ndarray, " f"]
-    runs: Int[np.ndarray, " f"]
-    start: Int[np.ndarray, " r"]
-    length: Int[np.ndarray, " r"]
-    kind: UInt8[np.ndarray, " r"]
+    first: Int[np.ndarray, "k f"]
+    many: Int[np.ndarray, "k f"]
+    components: Int[np.ndarray, "f m"] | None
 
 
 def steps_of(step: int, fine: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
@@ -50,43 +67,72 @@ def width_of(steps: int | Int[np.ndarray, " n"]) -> Float32[np.ndarray, " *n"]:
     return np.asarray(2.0 ** (steps / OCTAVE)).astype(np.float32)
 
 
-def places_of(cut: Cut, step: int, fine: Int[np.ndarray, " n"]) -> Places:
+def places_of(book: Codebook, cut: Cut, step: int, fine: Int[np.ndarray, " n"]) -> Places:
     """Those of patch tokens.
 
     Args:
+        book: Whose classes.
         cut: Of the codebook.
         step: The frame's, in eighths of an octave.
         fine: Of each token.
     """
-    return _places(_runs(cut, False, step), len(cut.scales), fine)
-
-
-def places_of_prefix(cut: Cut, step: int, count: int) -> Places:
-    """Those of so many prefix tokens, which all have the frame's own step."""
-    return _places(_runs(cut, True, step), len(cut.prefix_scales), np.full(count, MIDDLE))
+    return _places(book, _ranked(cut, False, step), len(cut.scales), fine)
 
 
 @lru_cache(maxsize=64)
-def _runs(cut: Cut, prefix: bool, step: int) -> _Runs:
+def places_of_prefix(book: Codebook, cut: Cut, step: int, count: int) -> Places:
+    """Those of so many prefix tokens, which all have the frame's own step."""
+    return _places(book, _ranked(cut, True, step), len(cut.prefix_scales), np.full(count, MIDDLE))
+
+
+@lru_cache(maxsize=64)
+def _ranked(cut: Cut, prefix: bool, step: int) -> _Ranked:
     scales = (cut.prefix_scales if prefix else cut.scales).astype(np.int32)
     classes = (scales - steps_of(step, np.arange(FINENESS))[:, None] - LOW * OCTAVE) // CLASS_WIDTH
-    kinds = np.clip(classes, -1, CLASSES - 1) + 1
-    level, start = np.nonzero(np.diff(kinds, axis=1, prepend=-1))
-    many = np.bincount(level, minlength=FINENESS)
-    length = np.diff(level * len(scales) + start, append=kinds.size)
-    kind = kinds[level, start].astype(np.uint8)
-    return _Runs(first=np.cumsum(many) - many, runs=many, start=start, length=length, kind=kind)
+    classes = np.clip(classes, -1, CLASSES - 1)
+    components = np.argsort(classes, axis=1, kind="stable")
+    many = np.array([np.count_nonzero(classes == one, axis=1) for one in range(-1, CLASSES)])
+    first, many = (np.cumsum(many, axis=0) - many)[1:], many[1:]
+    same = np.diff(np.take_along_axis(classes, components, axis=1)) == 0
+    if (np.diff(components)[same] == 1).all():
+        ends = np.pad(components, ((0, 0), (0, 1)))  # a class that has none may come behind the last
+        return _Ranked(np.take_along_axis(ends, first.T, axis=1).T, many, None)
+    return _Ranked(first, many, components)
 
 
-def _places(runs: _Runs, width: int, fine: Int[np.ndarray, " n"]) -> Places:
-    many = runs.runs[fine]
-    run = _ranges(runs.first[fine], many)
-    kind, length = runs.kind[run], runs.length[run]
-    first = np.repeat(np.arange(len(fine)) * width, many) + runs.start[run]
-    order = np.argsort(kind, kind="stable")[np.count_nonzero(kind == 0) :]
-    counts = np.bincount(kind, length, CLASSES + 1).astype(int).tolist()
-    groups = [(one, n) for one, n in enumerate(counts[1:]) if n]
-    return Places(order=_ranges(first[order], length[order]), groups=groups)
+def _places(book: Codebook, ranked: _Ranked, m: int, fine: Int[np.ndarray, " n"]) -> Places:
+    n = len(fine)
+    counts = ranked.many @ np.bincount(fine, minlength=FINENESS)
+    present = np.flatnonzero(counts)
+    sent = zip(present.tolist(), counts[present].tolist(), strict=True)
+    alphabets = [class_alphabets(book, one).of(count) for one, count in sent]
+    groups = np.array([alphabet.shape.group for alphabet in alphabets], int)
+    first, length = np.empty((2, len(present), n + 1), int)
+    np.add(ranked.first[present].take(fine, axis=1), m * np.arange(n), out=first[:, :n])
+    length[:, :n] = ranked.many[present].take(fine, axis=1)
+    first[:, n], length[:, n] = n * m, -counts[present] % groups
+    components = counts[present] + length[:, n]
+    classes = list(zip(alphabets, _slices(components), _slices(components // groups), strict=True))
+    caps = np.repeat(np.array([alphabet.shape.cap for alphabet in alphabets], np.int8), components)
+    order = _ranges(first.reshape(-1), length.reshape(-1))
+    if ranked.components is not None:
+        by_class = ranked.components[fine] + m * np.arange(n)[:, None]
+        order = np.append(by_class.reshape(-1), n * m + np.arange(SPARE))[order]
+    return Places(order, caps, classes, _shapes(classes))
+
+
+def _slices(lengths: Int[np.ndarray, " l"]) -> list[slice]:
+    """One after the other."""
+    ends = np.cumsum(lengths).tolist()
+    return [slice(*ends) for ends in zip([0, *ends], ends, strict=False)]
+
+
+def _shapes(classes: list[tuple[Alphabet, slice, slice]]) -> list[tuple[Shape, slice, slice]]:
+    found = []
+    for shape, same in groupby(classes, key=lambda one: one[0].shape):
+        _, components, symbols = ((some[0], some[-1]) for some in zip(*same, strict=True))
+        found.append((shape, *(slice(first.start, last.stop) for first, last in (components, symbols))))
+    return found
 
 
 def _ranges(first: Int[np.ndarray, " r"], length: Int[np.ndarray, " r"]) -> Int[np.ndarray, " n"]:

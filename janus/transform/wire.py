@@ -30,12 +30,12 @@ from janus.transform.codebook import (
 )
 from janus.transform.coder import Reader, Writer, symbols_of, too_far
 from janus.transform.components import put_components, take_components
-from janus.transform.fineness import features, fineness_of
+from janus.transform.fineness import fineness_of, predicted
 from janus.transform.places import places_of, places_of_prefix, steps_of, width_of
 
 # magic and version, flags: merged (1), split, step, batch, tokens, codebook, CRC-32 of all but itself
 HEADER = struct.Struct("<3sBBbHH4sI")
-MAGIC = b"JT2"
+MAGIC = b"JT3"
 # An entropy coder yields as many symbols as it is asked for, however few bytes came: so fewer images than elsewhere.
 MAX_BATCH, MAX_TOKENS, MAX_VALUES = 64, 16384, 1 << 26
 # No component is beyond this even at the largest step; and its square is still a number.
@@ -98,8 +98,6 @@ def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[
         )
     if batch > MAX_BATCH or n > MAX_TOKENS or x.size > MAX_VALUES:
         raise JanusError(f"tokens of shape {list(x.shape)} are beyond what one payload holds: send fewer images.")
-    if not np.isfinite(x).all():
-        raise JanusError("tokens hold NaN or infinite values: check the weights and the image before encoding.")
     writer = Writer()
     sizes = np.ones((batch, n), np.int32) if tokens.sizes is None else tokens.sizes.astype(np.int32)
     free = sizes[:, p:]
@@ -108,21 +106,22 @@ def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[
     with np.errstate(over="ignore", invalid="ignore"):
         y = (x[:, p:] - cut.mean) @ cut.analysis
         prefix = (x[:, :p] - cut.prefix_mean) @ cut.prefix_analysis
-    if not all((np.abs(part) < FARTHEST).all() for part in (y, prefix)):
+    if not all(part.min(initial=0) > -FARTHEST and part.max(initial=0) < FARTHEST for part in (y, prefix)):  # nor NaN
+        if not np.isfinite(x).all():
+            raise JanusError("tokens hold NaN or infinite values: check the weights and the image before encoding.")
         raise too_far()
-    fine = fineness_of(features(y, prefix[:, :1].reshape(batch, -1), free, cut.scales, cut.prefix_scales) @ cut.weights)
+    fine = fineness_of(predicted(y, prefix[:, :1].reshape(batch, -1), free, cut))
     for kind, here in _kinds(free):
         writer.put(fine[here], _fineness_model(cut, kind))
-    marks = [writer.bits()]
+    writer.mark()
     flat = prefix.reshape(batch * p, len(cut.prefix_scales)) / width_of(step)
-    put_components(writer, book, places_of_prefix(cut, step, batch * p), flat, PREFIX_DEAD_ZONE)
-    marks.append(writer.bits())
+    put_components(writer, places_of_prefix(book, cut, step, batch * p), flat, PREFIX_DEAD_ZONE)
+    writer.mark()
     fine = fine.reshape(-1)
     flat = y.reshape(fine.size, len(cut.scales)) / width_of(steps_of(step, fine))[:, None]
-    put_components(writer, book, places_of(cut, step, fine), flat, DEAD_ZONE)
-    body = writer.bytes()
-    first, second = (min(round(mark / 8), len(body)) for mark in marks)
-    items = {"header": HEADER.size, "sizes": first, "prefix": second - first, "tokens": len(body) - second}
+    put_components(writer, places_of(book, cut, step, fine), flat, DEAD_ZONE)
+    body, parts = writer.bytes()
+    items = {"header": HEADER.size, **dict(zip(("sizes", "prefix", "tokens"), parts, strict=True))}
     head = HEADER.pack(MAGIC, tokens.sizes is not None, split, step, batch, n, book.digest[:4], 0)[:-4]
     return head + struct.pack("<I", zlib.crc32(body, zlib.crc32(head))) + body, items
 
@@ -174,17 +173,17 @@ def unpack_tokens(data: bytes, book: Codebook) -> Tokens:
     fine = np.zeros((h.batch, count), np.int32)
     for kind, here in _kinds(free):
         fine[here] = reader.take(int(here.sum()), _fineness_model(cut, kind))
-    prefix = np.zeros((h.batch * p, len(cut.prefix_scales)), np.float32)
-    take_components(reader, book, places_of_prefix(cut, h.step, len(prefix)), prefix)
+    rows = h.batch * p
+    prefix = take_components(reader, places_of_prefix(book, cut, h.step, rows), (rows, len(cut.prefix_scales)))
     fine = fine.reshape(-1)
-    y = np.zeros((fine.size, len(cut.scales)), np.float32)
-    take_components(reader, book, places_of(cut, h.step, fine), y)
+    y = take_components(reader, places_of(book, cut, h.step, fine), (fine.size, len(cut.scales)))
     reader.end()
     prefix *= width_of(h.step)
     y *= width_of(steps_of(h.step, fine))[:, None]
     x = np.empty((h.batch, h.tokens, width), np.float32)
     x[:, :p] = (prefix @ cut.prefix_basis).reshape(h.batch, p, width) + cut.prefix_mean
-    x[:, p:] = (y @ cut.basis).reshape(h.batch, count, width) + cut.mean
+    np.matmul(y.reshape(h.batch, count, len(cut.scales)), cut.basis, out=x[:, p:])
+    x[:, p:] += cut.mean
     if not h.merged:
         return Tokens(x=x, sizes=None)
     sizes = np.ones((h.batch, h.tokens), np.float32)
@@ -207,8 +206,8 @@ def _take_capped(reader: Reader, count: int, most: int, model) -> Int[np.ndarray
 
 def _kinds(sizes: Int[np.ndarray, "b n"]) -> list[tuple[int, np.ndarray]]:
     """Tokens of 1, 2, 3 and more patches."""
-    kinds = np.minimum(sizes, SIZE_KINDS) - 1
-    return [(int(kind), kinds == kind) for kind in np.unique(kinds)]
+    kinds = np.minimum(sizes, SIZE_KINDS)
+    return [(kind, here) for kind in range(SIZE_KINDS) if (here := kinds == kind + 1).any()]
 
 
 def mean_size_kind(tokens: int, prefix: int, unmerged: int) -> int:
