@@ -182,13 +182,20 @@ def unpack_tokens(data: bytes, book: Codebook) -> Tokens:
     y *= width_of(steps_of(h.step, fine))[:, None]
     x = np.empty((h.batch, h.tokens, width), np.float32)
     x[:, :p] = (prefix @ cut.prefix_basis).reshape(h.batch, p, width) + cut.prefix_mean
-    np.matmul(y.reshape(h.batch, count, len(cut.scales)), cut.basis, out=x[:, p:])
+    y, basis = _used(y, cut.basis)
+    np.matmul(y.reshape(h.batch, count, len(basis)), basis, out=x[:, p:])
     x[:, p:] += cut.mean
     if not h.merged:
         return Tokens(x=x, sizes=None)
     sizes = np.ones((h.batch, h.tokens), np.float32)
     sizes[:, p:] = free
     return Tokens(x=x, sizes=sizes)
+
+
+def _used(y: Float[np.ndarray, "n m"], basis: Float[np.ndarray, "m c"]):
+    """Both without components that are zero in all tokens, if these are so many that it saves time."""
+    used = np.flatnonzero(y.any(axis=0))
+    return (y[:, used], basis[used]) if len(used) < 0.8 * len(basis) else (y, basis)
 
 
 def _put_capped(writer: Writer, values: Int[np.ndarray, " n"], most: int, model) -> None:
