@@ -48,7 +48,7 @@ class Writer:
             raise too_far()
         lengths = np.floor(np.log2(excess + 1.0)).astype(np.int32)
         self.put(lengths, _LENGTHS)
-        for length in _lengths(lengths):
+        for length in _beyond_zero(lengths):
             self.put(excess[lengths == length] + 1 - (1 << length), _model.Uniform(1 << length))
 
     def mark(self) -> None:
@@ -90,7 +90,7 @@ class Reader:
         """See `Writer.put_excess`."""
         excess = np.zeros(count, np.int32)
         lengths = self.take(count, _LENGTHS)
-        for length in _lengths(lengths):
+        for length in _beyond_zero(lengths):
             here = lengths == length
             excess[here] = self.take(int(here.sum()), _model.Uniform(1 << length)) + (1 << length) - 1
         return excess
@@ -101,7 +101,7 @@ class Reader:
             raise self.refuse("its body does not hold what its header says")
 
 
-def _lengths(lengths: Int[np.ndarray, " n"]) -> list[int]:
+def _beyond_zero(lengths: Int[np.ndarray, " n"]) -> list[int]:
     """Those that have bits, ascending; few, so quicker than numpy sorts."""
     return sorted(set(lengths.tolist()) - {0})
 
