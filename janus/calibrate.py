@@ -247,7 +247,7 @@ def _fit(one: Seen, p: int) -> tuple[Cut, list]:
     x, sizes, weight = np.concatenate(one.x), np.concatenate(one.sizes), np.concatenate(one.weight)
     y = (x - mean) @ analysis
     scales, prefix_scales = _exponents(deviation), _exponents(prefix_deviation)
-    f = features(y[:, None], first[image], sizes[:, None], scales, prefix_scales)[:, 0].astype(np.float64)
+    f = features(y[:, None], first[image], sizes[:, None], scales, prefix_scales)[:, 0]
     aim = np.log(weight + 0.02 * weight.mean() + 1e-30)
     flat = np.diag([1.0] * (f.shape[1] - 1) + [0.0])  # the constant is not shrunk
     weights = np.linalg.solve(f.T @ f + RIDGE * len(f) * flat, f.T @ aim)

@@ -14,7 +14,7 @@ from janus.transform.codebook import CLASS_WIDTH, CLASSES, LOW, MAGNITUDES, OCTA
 from janus.transform.coder import Reader, Writer
 from janus.transform.components import put_components, take_components
 from janus.transform.fineness import MIDDLE
-from janus.transform.places import SPARE, places_of
+from janus.transform.places import places_of
 
 # The coder's state, and the last word.
 OVERHEAD_BITS = 64
@@ -24,10 +24,10 @@ def refuse(why):
     return JanusError(why)
 
 
-def one_class(one, count):
-    """Where so many components of one class travel, all of one token."""
+def of_classes(*counts):
+    """Where so many components of each (class, count) travel, all of one token."""
     book = codebook()
-    scales = np.full(count, CLASS_WIDTH * one + LOW * OCTAVE, np.int16)
+    scales = np.concatenate([np.full(count, CLASS_WIDTH * one + LOW * OCTAVE, np.int16) for one, count in counts])
     return places_of(book, replace(book.at(2), scales=scales), 0, np.array([MIDDLE]))
 
 
@@ -52,7 +52,7 @@ def written(places, values):
 )
 def test_components_come_back_whatever_their_class_and_number(one, count, spread, seed):
     values = np.round(np.random.default_rng(seed).laplace(scale=spread, size=count)).astype(np.float32)
-    places = one_class(one, count)
+    places = of_classes((one, count))
     reader = Reader(written(places, values), refuse)
 
     found = take_components(reader, places, (1, count))
@@ -61,27 +61,45 @@ def test_components_come_back_whatever_their_class_and_number(one, count, spread
     np.testing.assert_array_equal(found[0], values)
 
 
-@pytest.mark.parametrize("filled", (0, 1))
-def test_the_last_symbol_is_filled_up_with_zeros_and_with_nothing_else(filled):
-    """Nobody hides a word in what is thrown away: a payload has one form."""
-    one = next(one for one in range(CLASSES) if class_alphabets(codebook(), one).together)
-    alphabet = class_alphabets(codebook(), one).together
-    count = alphabet.shape.group * FEW + 1
-    places, writer = one_class(one, count), Writer()
-    symbols = np.zeros(FEW + 1, np.int32)
-    symbols[-1] = filled  # the last of its components
-    writer.put(symbols, alphabet.model)
-    if filled and alphabet.shape.cap == 1:
-        writer.put(np.zeros(1, np.int32), alphabet.rest)
+@pytest.mark.parametrize("beyond", (MAGNITUDES - 1, MAGNITUDES, MAGNITUDES + 1, 127, 128, 129, 255, 256, 1 << 20))
+@pytest.mark.parametrize("sign", (-1, 1))
+@pytest.mark.parametrize("one", (0, 20, CLASSES - 1))
+def test_what_a_byte_does_not_hold_comes_back(one, sign, beyond):
+    """The farthest of many, each time, at both ends of what a table has and of what a byte has."""
+    values = np.zeros(2 * FEW, np.float32)
+    values[3], values[5] = sign * beyond, -sign
+    places = of_classes((one, len(values)))
+    reader = Reader(written(places, values), refuse)
+
+    found = take_components(reader, places, (1, len(values)))
+
+    reader.end()
+    np.testing.assert_array_equal(found[0], values)
+
+
+@pytest.mark.parametrize("forged", (None, 0, 1))
+def test_the_last_symbol_is_filled_up_with_zeros_and_with_nothing_else(forged):
+    """Nobody hides a word in what is thrown away, in whichever of several classes: a payload has one form."""
+    several = [one for one in range(CLASSES) if class_alphabets(codebook(), one).together][:2]
+    counts = [class_alphabets(codebook(), one).together.shape.group * FEW + 1 for one in several]
+    places, writer = of_classes(*zip(several, counts, strict=True)), Writer()
+    for i, (alphabet, _, there) in enumerate(places.classes):
+        symbols = np.zeros(there.stop - there.start, np.int32)
+        symbols[-1] = i == forged  # of its components, the last
+        writer.put(symbols, alphabet.model)
+    rest = None if forged is None else places.classes[forged][0]
+    if rest is not None and rest.shape.cap == 1:
+        writer.put(np.zeros(1, np.int32), rest.rest)
     reader = Reader(writer.bytes()[0], refuse)
 
-    if filled:
-        with pytest.raises(JanusError, match="not zero"):
-            take_components(reader, places, (1, count))
-    else:
-        assert not take_components(reader, places, (1, count)).any()
+    if forged is None:
+        assert not take_components(reader, places, (1, sum(counts))).any()
         reader.end()
-    assert np.count_nonzero(places.order >= count) == alphabet.shape.group - 1 <= SPARE
+    else:
+        with pytest.raises(JanusError, match="not zero"):
+            take_components(reader, places, (1, sum(counts)))
+    spare = places.order[places.order >= sum(counts)]
+    assert len(set(spare.tolist())) == len(spare) == sum(a.shape.group - 1 for a, *_ in places.classes) > 1
 
 
 def test_the_bytes_of_each_part_are_what_it_takes():
@@ -103,7 +121,7 @@ def test_the_bytes_of_each_part_are_what_it_takes():
 
 @pytest.mark.parametrize("one", range(0, CLASSES, 4))
 def test_nothing_is_paid_for_travelling_together(one):
-    """As many bits as the table's shares say, one by one; a prime number of components, so that some travel alone."""
+    """As many bits as the table's shares say, one by one; their number is prime, so the last symbol is filled up."""
     book = codebook()
     counts = book.magnitudes[one].astype(float)
     # Without the last symbol, behind which an escape comes.
@@ -111,7 +129,7 @@ def test_nothing_is_paid_for_travelling_together(one):
     chance = np.random.default_rng(one)
     values = chance.choice(MAGNITUDES, size=20011, p=share) * chance.choice([-1, 1], size=20011)
 
-    bits = 8 * len(written(one_class(one, len(values)), values.astype(np.float32)))
+    bits = 8 * len(written(of_classes((one, len(values))), values.astype(np.float32)))
 
     assert abs(bits - cost_bits(counts, values)) <= 2e-3 * bits + OVERHEAD_BITS
 

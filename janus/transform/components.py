@@ -49,20 +49,20 @@ def put_components(writer: Writer, places: Places, y: Float[np.ndarray, "n m"], 
     writer.put_excess(np.minimum(beyond, 1 << 30).astype(np.int32) - MAGNITUDES)
 
 
-def take_components(reader: Reader, places: Places, shape: tuple[int, int]) -> Float32[np.ndarray, "n m"]:
+def take_components(reader: Reader, places: Places, size: tuple[int, int]) -> Float32[np.ndarray, "n m"]:
     """Read what `put_components` wrote, in steps; what was not sent is zero.
 
     Args:
         reader: Has them.
         places: Which were sent.
-        shape: Tokens and components.
+        size: Tokens and components.
     """
     symbols = np.empty(places.symbols, np.int32)
     for alphabet, _, there in places.classes:
         symbols[there] = reader.take(there.stop - there.start, alphabet.model)
     digits = np.empty(len(places.order), np.int8)
-    for one, here, there in places.shapes:
-        digits[here] = one.values.take(symbols[there], axis=0).reshape(-1)
+    for shape, here, there in places.shapes:
+        digits[here] = shape.values.take(symbols[there], axis=0).reshape(-1)
     magnitudes = np.abs(digits)
     at_cap = np.flatnonzero(magnitudes == places.caps)
     far, sign = magnitudes[at_cap].astype(np.int32), np.sign(digits[at_cap])
@@ -70,13 +70,13 @@ def take_components(reader: Reader, places: Places, shape: tuple[int, int]) -> F
         far[here] += reader.take(here.stop - here.start, model)
     beyond = far == MAGNITUDES
     far[beyond] += reader.take_excess(int(beyond.sum()))
-    cells = np.zeros(shape[0] * shape[1] + SPARE, np.float32)
+    cells = np.zeros(size[0] * size[1] + SPARE, np.float32)
     found = digits.astype(np.float32)
     found[at_cap] = far * sign
     cells[places.order] = found
     if cells[-SPARE:].any():
-        raise reader.refuse("a symbol is filled up with what is not zero")
-    return cells[:-SPARE].reshape(shape)
+        raise reader.refuse("its body does not hold what its header says: a symbol is filled up with what is not zero")
+    return cells[:-SPARE].reshape(size)
 
 
 def _rests(at_cap: Int[np.ndarray, " r"], places: Places) -> list[tuple[Any, slice]]:

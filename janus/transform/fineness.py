@@ -92,7 +92,7 @@ def _scaled(y, prefix, sizes, per_deviation, per_deviation_of_prefix) -> _Scaled
     z = y * per_deviation
     np.clip(z, -FAR, FAR, out=z)
     shown = np.clip(prefix[:, :shared] * per_deviation_of_prefix[:shared], -FAR, FAR)
-    rest = np.ones((*z.shape[:2], 4), np.float32)
+    rest = np.ones((*z.shape[:2], 4), z.dtype)
     rest[..., 0] = np.log(sizes)
     rest[..., 1] = rest[..., 0] ** 2
     rest[..., 2] = np.log(np.sqrt(np.square(y) @ np.ones(y.shape[-1], y.dtype)) + 1e-6)

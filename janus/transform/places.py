@@ -18,7 +18,9 @@ from janus.transform.alphabet import GROUPS, Alphabet, Shape, class_alphabets
 from janus.transform.codebook import CLASS_WIDTH, CLASSES, FINENESS, FINENESS_WIDTH, LOW, OCTAVE, Codebook, Cut
 from janus.transform.fineness import MIDDLE
 
-SPARE = max(GROUPS) - 1
+# Each class has spare cells of its own, so many, that none hides what another holds.
+OWN_SPARE = max(GROUPS) - 1
+SPARE = CLASSES * OWN_SPARE
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +50,8 @@ class _Ranked(NamedTuple):
 
     Attributes:
         first, many: Of each class: its first component, and how many it has.
-        components: By class, where those of a class are not always neighbours; then ``first`` is a place in this. As a
-            rule they are, for the greatest components come first.
+        components: By class, where those of a class are not always neighbours; then ``first`` is a place in this. Those
+            of patch tokens are, as a rule, for the greatest come first.
     """
 
     first: Int[np.ndarray, "k f"]
@@ -79,7 +81,7 @@ def places_of(book: Codebook, cut: Cut, step: int, fine: Int[np.ndarray, " n"]) 
     return _places(book, _ranked(cut, False, step), len(cut.scales), fine)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def places_of_prefix(book: Codebook, cut: Cut, step: int, count: int) -> Places:
     """Those of so many prefix tokens, which all have the frame's own step."""
     return _places(book, _ranked(cut, True, step), len(cut.prefix_scales), np.full(count, MIDDLE))
@@ -110,7 +112,7 @@ def _places(book: Codebook, ranked: _Ranked, m: int, fine: Int[np.ndarray, " n"]
     first, length = np.empty((2, len(present), n + 1), int)
     np.add(ranked.first[present].take(fine, axis=1), m * np.arange(n), out=first[:, :n])
     length[:, :n] = ranked.many[present].take(fine, axis=1)
-    first[:, n], length[:, n] = n * m, -counts[present] % groups
+    first[:, n], length[:, n] = n * m + OWN_SPARE * np.arange(len(present)), -counts[present] % groups
     components = counts[present] + length[:, n]
     classes = list(zip(alphabets, _slices(components), _slices(components // groups), strict=True))
     caps = np.repeat(np.array([alphabet.shape.cap for alphabet in alphabets], np.int8), components)

@@ -106,7 +106,8 @@ def pack_tokens(tokens: Tokens, book: Codebook, split: int, step: int) -> tuple[
     with np.errstate(over="ignore", invalid="ignore"):
         y = (x[:, p:] - cut.mean) @ cut.analysis
         prefix = (x[:, :p] - cut.prefix_mean) @ cut.prefix_analysis
-    if not all(part.min(initial=0) > -FARTHEST and part.max(initial=0) < FARTHEST for part in (y, prefix)):  # nor NaN
+    near = all(part.min(initial=0) > -FARTHEST and part.max(initial=0) < FARTHEST for part in (y, prefix))  # NaN is not
+    if not (near and np.isfinite(x[:, :p]).all()):  # a codebook may keep no component of prefix tokens
         if not np.isfinite(x).all():
             raise JanusError("tokens hold NaN or infinite values: check the weights and the image before encoding.")
         raise too_far()
