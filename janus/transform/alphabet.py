@@ -8,7 +8,7 @@ their magnitude in a symbol of its own. No rate is lost: the product of their sh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import product
 from math import prod
 from typing import Any
@@ -110,8 +110,9 @@ def _alphabet(counts: Int[np.ndarray, " l"], cap: int, group: int) -> Alphabet:
     return Alphabet(shape=_shape(cap, group), model=model, rest=symbols_of(counts[cap:]) if cap < MAGNITUDES else None)
 
 
-@lru_cache(maxsize=64)
+@cache
 def _shape(cap: int, group: int) -> Shape:
+    """One object for each of the few that there are: classes with the same one are taken together."""
     values = np.array(list(product([*range(cap + 1), *range(-cap, 0)], repeat=group)), np.int8)
     radix = np.float32(2 * cap + 1) ** np.arange(group)[::-1]
     return Shape(cap=cap, group=group, values=values, radix=radix.astype(np.float32))

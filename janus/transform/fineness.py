@@ -72,6 +72,7 @@ def predicted(
 
 @lru_cache(maxsize=64)
 def _fitted(cut: Cut, prefix: int):
+    """What is the same for every picture: deviations' inverses, and ``cut.weights`` in the five parts of `features`."""
     m, few = len(cut.scales), min(PRODUCTS, len(cut.scales))
     shared = min(few, prefix)
     weights = np.split(cut.weights, np.cumsum([m, few, shared, shared]))
